@@ -26,13 +26,13 @@ from .loops.operations cimport (
 from .loops.plain_arrays cimport is_like, meet, takes_place
 from .loops.reductions cimport (
     BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_compensated, add_element,
-    add_float_terms, add_folds, add_more_terms, add_pairs, add_terms, element, end_fold, first_lanes, load_short,
-    map_block, map_rarely, map_row, map_shorts, put_element, rounded, row_context, store_short_pair, sum_block,
-    sum_long_block, sum_row, sum_values, take, take_of, tree, wide, with_losses,
+    add_float_terms, add_folds, add_more_terms, add_pairs, add_plain_terms, element, end_fold, first_lanes,
+    load_short, map_block, map_rarely, map_row, map_shorts, put_element, rounded, row_context, store_short_pair,
+    sum_block, sum_long_block, sum_row, sum_values, take, take_of, tree, wide, with_losses,
 )
 from .loops.registers cimport LINE, PAGE, ends_lines, head, lanes, load, skip, store, store_part, stream
 from .loops.rows cimport CHUNKS, has_memory, lay_out, set_chunks, set_workers, whole
-from .loops.short_rows cimport add_short, map_short, put_numbers, short_means, short_totals
+from .loops.short_rows cimport add_short, added_totals, map_short, put_numbers, short_means
 from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
 from .loops.tiles cimport PADDING, TILE, own_dtype, put_row, take_row
 from .loops.ufuncs cimport NPY_HALF, bfloat16_number

@@ -14,7 +14,7 @@ cimport numpy as np
 
 from .lanes cimport (
     F32_LANES, F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude,
-    power2, real, splat, splat_f32, splat_f64, store_f64, store_turned_f32, sum_f64, where_less,
+    power2, real, splat, splat_f32, splat_f64, store_f64, store_turned_f32, where_less,
 )
 from .loops.columns cimport (
     HALVES, MOST_LANES, MOST_ROWS, add_columns, halves, narrowed, put_column_numbers, sum_column_elements,
@@ -22,14 +22,14 @@ from .loops.columns cimport (
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store
 from .loops.reductions cimport (
-    SUMS, Pair, add_element, add_terms, element, element_block, first_lanes, halved, map_block, map_row, merge_row,
-    of_block, put_element, row_context, sum_row, sum_values, take, wide,
+    FOLDED_SUMS, SUMS, Pair, add_element, add_terms, element, element_block, first_lanes, last_part, last_total,
+    map_block, map_row, merge_row, of_block, put_element, row_context, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
     GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel,
     group_of, row_by_row, run_groups, short_kernel, with_columns, with_short_rows, without_copies,
 )
-from .loops.short_rows cimport map_short, short_totals
+from .loops.short_rows cimport added_totals, map_short
 from .rowwise.column_exponentials cimport (
     REGISTER, Columns, columns_of, raised_of, set_register, set_scales,
 )

@@ -2,7 +2,7 @@
 # or the length of any other p (rowwise/lengths.pxd), and the gradient. And a row whose pairs of elements are turned
 # (rotary embedding), with the tables of cosines and sines. Which rows, dtypes and strides is loops/rows.pxd; the order
 # of sums is loops/reductions.pxd.
-from libc.math cimport ldexp, sqrt
+from libc.math cimport INFINITY, fabs, ldexp, sqrt
 from libc.string cimport memcpy
 
 cimport numpy as np
@@ -19,7 +19,8 @@ from .loops.reductions cimport Pair, first_lanes, map_block, map_row, row_contex
 from .loops.dtypes cimport FLOAT32, FLOAT64
 from .loops.operations cimport Operands, Operation, RowMachine, along_axis, operations_of, row_machine
 from .rowwise.lengths cimport (
-    NOTHING, PowerLength, find_length, one_over, power_length_of, power_slopes_block, scale_beside,
+    NOTHING, PowerLength, find_length, lacking, lost_by_square_root, one_over, power_length_of,
+    power_slopes_block, scale_beside,
 )
 from .math.draws cimport turn
 
@@ -34,6 +35,7 @@ cdef struct Length:
     double p
     double scale  # the power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
     double inverse  # one over the length of the scaled row
+    double rest  # of float64, how much is lacking of that, as a part of it
     double pull  # backward: how much of the row's direction is subtracted from the gradient
 
 
@@ -90,7 +92,7 @@ cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t
 
 cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_t n, int threads) noexcept nogil:
     # sets scale and inverse; whether the row is at least eps long
-    cdef double total, least = -100 if real is f32x else -900, most = 100 if real is f32x else 900
+    cdef double total, square, least = -100 if real is f32x else -900, most = 100 if real is f32x else 900
     cdef bint reaches
     length.scale = 1.0
     total = sum_row(powers[real], like, length, n, threads).first
@@ -100,13 +102,14 @@ cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_
         else:
             length.scale = ldexp(1.0, 600) if total < 1.0 else ldexp(1.0, -600)
         total = sum_row(powers[real], like, length, n, threads).first
-    if length.p == 2.0:
-        total = sqrt(total)
+    square, total = total, sqrt(total) if length.p == 2.0 else total
     reaches = total >= eps * length.scale
     if total < eps * length.scale:
         length.scale = scale_beside(like, length.scale, eps)
         total = eps * length.scale
     length.inverse = one_over(like, total)
+    if real is f64x and reaches and length.grad != NULL:
+        length.rest = lacking(length.inverse, total, lost_by_square_root(total, square) if length.p == 2.0 else 0.0)
     return reaches
 
 
@@ -121,7 +124,16 @@ cdef bint measure_any(const real* like, Length* length, PowerLength* power, doub
         power.length = eps * power.scale
     length.scale = power.scale
     length.inverse = power.inverse = one_over(like, power.length)
+    if real is f64x:
+        length.rest = lacking(length.inverse, power.length, power.lost)
     return power.measure != NOTHING
+
+
+cdef inline void find_pull(const real* like, Length* length, int inverses, Py_ssize_t n, int threads) noexcept nogil:
+    # What the inverse lacks of float64 is made good here for all places that multiply by it beside the pull.
+    length.pull = sum_row(grads[real], like, length, n, threads).first
+    if real is f64x and fabs(length.pull * length.rest) < INFINITY:
+        length.pull += length.pull * (inverses * length.rest)
 
 
 cdef void forward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -131,7 +143,7 @@ cdef void forward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
     cdef PowerLength power
     cdef Py_ssize_t r
     for r in range(rows):
-        length = Length(NULL, p[r][0], (<double*>p[r][1])[0], 1.0, 0.0, 0.0)
+        length = Length(NULL, p[r][0], (<double*>p[r][1])[0], 1.0, 0.0, 0.0, 0.0)
         if length.p == 1.0 or length.p == 2.0:
             measure(like, &length, (<double*>p[r][2])[0], n, threads)
         else:
@@ -146,14 +158,15 @@ cdef void backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssi
     cdef PowerLength power
     cdef Py_ssize_t r
     for r in range(rows):
-        length = Length(p[r][0], p[r][1], (<double*>p[r][2])[0], 1.0, 0.0, 0.0)
+        length = Length(p[r][0], p[r][1], (<double*>p[r][2])[0], 1.0, 0.0, 0.0, 0.0)
         if length.p != 1.0 and length.p != 2.0:
             if measure_any(like, &length, &power, (<double*>p[r][3])[0], n, threads):
-                power.pull = sum_row(grads[real], like, &length, n, threads).first
+                find_pull(like, &length, 1, n, threads)
+                power.pull = length.pull
             map_row(power_slopes_block[real], <real*>p[r][4], &power, n, threads)
             continue
         if measure(like, &length, (<double*>p[r][3])[0], n, threads):
-            length.pull = sum_row(grads[real], like, &length, n, threads).first
+            find_pull(like, &length, 2 if length.p == 2.0 else 1, n, threads)
         map_row(slope_block[real], <real*>p[r][4], &length, n, threads)
 
 

@@ -25,8 +25,8 @@ from .loops.plain_arrays cimport data_of, is_like, meet, takes_place
 from .loops.reductions cimport (
     BLOCK, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_element, add_float_terms, add_parts, element, end_fold,
     fill, first_lanes, fold_block, fold_element, fold_values, halved, load_short, map_block, map_pair, map_rarely,
-    map_row, map_shorts, merge_row, put_element, rounded, row_context, sum_block, sum_either, sum_long_block, sum_row,
-    sum_values, take, take_of, tree, wide,
+    map_row, map_shorts, merge_row, plus, put_element, rounded, row_context, sum_block, sum_either, sum_long_block,
+    sum_row, sum_values, take, take_of, tree, wide,
 )
 from .loops.operations cimport (
     ALL, FROM_MEMORY, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis,

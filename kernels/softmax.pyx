@@ -18,7 +18,7 @@ from .lanes cimport (
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    BLOCK, SUMS, Pair, add_element, add_more_terms, add_terms, element, fold_block, largest_lane, map_bfloat16,
+    BLOCK, SUMS, Pair, add_element, add_more_terms, add_plain_terms, element, fold_block, largest_lane, map_bfloat16,
     map_block, map_from, map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either,
     tree,
 )
@@ -34,7 +34,7 @@ from .loops.columns cimport (
     MOST_HALVES, MOST_LANES, collides, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
     sum_column_terms, take_column_numbers,
 )
-from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
+from .loops.short_rows cimport add_short, added_totals, fold_short, map_short, multiply_short, put_numbers
 from .loops.tiles cimport narrow_columns, take_row, widen_columns
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport Columns, column_softmax, columns_of, set_register, set_scales

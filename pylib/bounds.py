@@ -104,7 +104,7 @@ ROW_BOUNDS = {
     "instance_norm": "group_norm",
     "instance_norm_backward": "group_norm_backward",
     "normalize": {"float32": 2.0, "float64": 4.0},
-    "normalize_backward": {"float32": 4.0, "float64": 7.0},
+    "normalize_backward": {"float32": 4.0, "float64": 10.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
     "softmax_backward": {"float32": 4.0, "float64": 5.0},
     "masked_softmax": {"float32": 5.0, "float64": 8.0},

@@ -165,6 +165,23 @@ def test_rows_are_within_their_bounds(function, dtype):
     assert found.inputs > (10**4 if function == "rotary_tables" else 10**5)  # whose exact values are mpmath's
 
 
+@pytest.mark.parametrize("n", [33, 100, 1000, 4097, 12_345, 100_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_of_one_number_are_within_the_bounds(dtype, n):
+    # whose additions all round the same way
+    numbers = np.random.default_rng(n).uniform(0.5, 4, 8).astype(dtype)[:, None]
+    x = np.repeat(numbers, n, -1)
+    exact = np.full(x.shape, 1 / np.longdouble(n))
+    for name, y, expected in (
+            ("softmax", lw.softmax(x), exact), ("softmin", lw.softmin(x), exact),
+            ("logsumexp_backward", lw.logsumexp_backward(np.ones(8, dtype), x), exact),
+            ("normalize", lw.normalize(x, 1), exact), ("normalize", lw.normalize(x, 2), np.sqrt(exact)),
+            ("rms_norm", lw.rms_norm(x, eps=0.0), np.ones_like(exact)),
+            ("layer_norm", 1 + lw.layer_norm(x), np.ones_like(exact)),
+            ("log_softmax", lw.log_softmax(x), np.log(exact))):
+        assert accuracy.errors(y, expected, dtype, 0).max() <= bounds.bound(name, dtype), name
+
+
 def test_a_wrong_row_is_noticed(monkeypatch):
     right = lw.softmax
     monkeypatch.setattr(lw, "softmax", lambda x: right(x) * np.float32(1 + 2.0**-20))

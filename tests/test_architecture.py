@@ -22,6 +22,7 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/activations.pyx": "a list to look things up in: two short functions and a registration for each",
     "kernels/operands.pyx": "its errors come from here, and of parts Cython's tracebacks name other functions",
     "kernels/parts/activations_forms.pxi": "made by tools/forms.py: a function for each kernel and form",
+    "kernels/loops/columns.pxd": _LOOPS,
     "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/rows.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,

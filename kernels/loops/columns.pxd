@@ -1,11 +1,11 @@
 # Sums of neighbouring rows, a row in each lane: an element of all of them is one register. Their order is that of
 # reductions.pxd to the last bit, of rows of up to LONG_COLUMNS elements. No mathematics, no Python.
 from ..lanes cimport (
-    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64, wide_f32,
-    wide_halves_f32,
+    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64, two_sum,
+    wide_f32, wide_halves_f32,
 )
 from .operations cimport MOST_REGISTERS
-from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS
+from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, STRIP, add_strip, end_losses
 from .registers cimport PAGE, load
 
 cdef extern from *:
@@ -84,6 +84,19 @@ cdef inline void halve(real* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t
         for k in range((parts - most) * width):
             sums[k] = sums[k] + second[k]
         parts = min(parts, most)
+
+
+cdef inline void halve_exactly(f64x* sums, f64x* losses, Py_ssize_t width) noexcept nogil:
+    # `halve` of APART partial sums, with the rounding errors
+    cdef f64x lost
+    cdef Py_ssize_t k, half = APART // 2 * width
+    while half >= width:
+        for k in range(half):
+            sums[k] = two_sum(sums[k], sums[k + half], &lost)
+            losses[k] = (losses[k] + losses[k + half]) + lost
+        half = half // 2
+    for k in range(width):
+        sums[k] = end_losses(sums[k], losses[k])
 
 
 cdef inline void add_widened(f32x x, f64x* sums, bint first) noexcept nogil:
@@ -220,9 +233,24 @@ cdef inline void quarter_of_sum(const real* like, const char* x, Py_ssize_t x_st
 cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_stride, const char* y,
                                   Py_ssize_t y_stride, Py_ssize_t n, f64x* totals) noexcept nogil:
     # sums of x, or of x y, of a register of rows, in float64 and in the order of sum_terms
-    cdef f64x sums[4 * MOST_HALVES]
+    cdef f64x sums[APART]
+    cdef f64x losses[APART]
+    cdef ColumnTerms terms
     cdef Py_ssize_t i
     cdef int half, count = halves(like)
+    if real is f64x:
+        if n > STRIP:
+            terms = ColumnTerms(x, y, x_stride, y_stride)
+            add_columns(add_column_term, 1, 0, True, &terms, n, totals)
+            return
+        for i in range(APART):
+            sums[i] = losses[i] = splat_f64(0.0)
+            if i < n:
+                four_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i)
+                sums[i] = splat_f64(0.0) + sums[i]  # a sum of -0 alone is 0
+        halve_exactly(sums, losses, 1)
+        totals[0] = sums[0]
+        return
     if n <= APART:  # in registers
         for i in range(4):
             if i < n:
@@ -282,33 +310,64 @@ cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const 
 
 
 cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
-                             int whole, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
-    # sum_terms of each lane; of the partial sums the two that meet are added at once
+                             int whole, bint strips, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
+    # sum_terms of each lane, by strips as of float64 rows; of the partial sums the two that meet are added at once
     cdef f64x sums[MOST_SUMS * MEETING]
+    cdef f64x all[MOST_SUMS * APART]
+    cdef f64x losses[MOST_SUMS * APART]
     cdef f64x own[MOST_SUMS]
     cdef f64x first[MOST_SUMS]
-    cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>MEETING)
+    cdef Py_ssize_t i, k, start = 0, size, parts
     cdef int j, split = count - whole
     for j in range(count):
         own[j] = splat_f64(0.0)
-    for k in range(parts):
-        for j in range(split):
-            own[j] = first[j] = splat_f64(0.0)
-        i = k
-        while i < n:
-            add(NULL, context, i, own)
-            i += PARTS
-            if i >= n and i % PARTS == k:  # the other one is next
-                i = k + MEETING
-                for j in range(split):
-                    first[j], own[j] = own[j], splat_f64(0.0)
-        for j in range(split):
-            sums[k * split + j] = first[j] + own[j]
-    halve(sums, parts, MEETING, split)
+    for k in range(split * APART if strips else 0):
+        all[k] = losses[k] = splat_f64(0.0)
+    while True:
+        size = min(n - start, <Py_ssize_t>STRIP) if strips else n
+        parts = min(size, <Py_ssize_t>MEETING)
+        for k in range(parts):
+            for j in range(split):
+                own[j] = first[j] = splat_f64(0.0)
+            i = k
+            while i < size:
+                add(NULL, context, start + i, own)
+                i += PARTS
+                if i >= size and i % PARTS == k:  # the other one is next
+                    i = k + MEETING
+                    for j in range(split):
+                        first[j], own[j] = own[j], splat_f64(0.0)
+            for j in range(split):
+                sums[k * split + j] = first[j] + own[j]
+        if not strips:
+            halve(sums, parts, MEETING, split)
+            break
+        for k in range((parts - APART) * split):
+            sums[k] = sums[k] + sums[APART * split + k]
+        add_strip(all, losses, sums, <int>min(parts, <Py_ssize_t>APART) * split)
+        start += size
+        if start >= n:
+            halve_exactly(all, losses, split)
+            break
     for j in range(split):
-        totals[j] = sums[j]
+        totals[j] = all[j] if strips else sums[j]
     for j in range(split, count):
         totals[j] = own[j]
+
+
+cdef struct ColumnTerms:
+    # of sum_column_terms
+    const char* x
+    const char* y
+    Py_ssize_t x_stride
+    Py_ssize_t y_stride
+
+
+cdef inline void add_column_term(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
+    cdef const ColumnTerms* own = <const ColumnTerms*>context
+    cdef f64x term[1]
+    wide_term(like, own.x, own.x_stride, own.y, own.y_stride, i, term)
+    sums[0] = sums[0] + term[0]
 
 
 cdef inline f64x wide_at(const real* like, const char* x, int half) noexcept nogil:
@@ -335,7 +394,7 @@ cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t
     if real is f32x:
         fold_columns(folded, count, whole, context, n, totals)
     else:
-        add_columns(added, count, whole, context, n, totals)
+        add_columns(added, count, whole, True, context, n, totals)
 
 
 cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count, f64x* values) noexcept nogil:

@@ -1,7 +1,12 @@
 # Sums and maps along a row, in one place: the order of every sum is fixed here. No mathematics, no Python.
 #
-# A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum in float64 throughout
-# (sum_terms) adds element i to partial sum i % 32. A folded sum of float32 terms (fold_terms) takes 32 terms at a time:
+# A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum of float64 rows
+# (sum_terms) takes STRIP terms at a time, and adds by halves those that stand 32, then 16, then 8 apart. The eight sums
+# of each strip are added to those of the strips before. The rounding errors of these additions are kept, as are those
+# of making the eight sums one, and of adding the blocks: additions of equal numbers all round the same way, and
+# thousands of tiny terms are lost beside a large one. So a term meets three additions that round. Zeros behind a row
+# change no bit of its sum. Of float32 rows, a sum in float64 throughout adds element i to partial sum i % 32, where
+# nothing that is lost shows. A folded sum of float32 terms (fold_terms) takes 32 terms at a time:
 # in float32 it adds the two that stand 16 apart, then the first eight of these 16 sums to the last eight, and then adds
 # those eight to partial sums in float64. So a term meets two additions in float32, and the small terms beside a large
 # one lose no more than its last place, whatever their number; where terms of four registers meet, it is four additions
@@ -16,8 +21,8 @@ from libc.string cimport memcpy
 from ..lanes cimport (
     F32_LANES, F64_LANES, add_product_f64, any_count, at_least, called, copy_part_u16, end_stream, f32x, f64x,
     first_lanes_f32, first_lanes_f64, fold_products_f32, load_bfloat16, load_f64, load_float16, load_part_f64,
-    narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64,
-    store_float16, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    magnitude_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32,
+    store_f64, store_float16, sum_f64, two_sum, where_less, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT32, Dtype, is_short
 from .registers cimport (
@@ -35,6 +40,7 @@ cdef extern from *:
 
 cdef enum:
     PARTS = 32
+    STRIP = 64  # 2 PARTS: terms of float64 rows that are added by halves
     FOLDED_PARTS = 16
     FOLD = 2
     LONG_FOLD = 4
@@ -176,10 +182,167 @@ cdef inline double largest_lane(real x) noexcept nogil:
     return element(<const real*>values, 0)
 
 
+cdef inline Py_ssize_t rest_of_strips(Py_ssize_t n) noexcept nogil:
+    # how many terms the last strip has
+    return n if n <= STRIP else (n - 1) % STRIP + 1
+
+
+cdef inline void halve_strip(f64x* sums, int count) noexcept nogil:
+    # SUMS registers of each sum to FOLDED_SUMS: `halved` of both halves twice
+    cdef int k, part = FOLDED_SUMS * count
+    for k in range(part):
+        sums[k] = plus(sums[k], sums[k + 2 * part]) + plus(sums[k + part], sums[k + 3 * part])
+
+
+cdef inline f64x plus(f64x a, f64x b) noexcept nogil:
+    # a + b, where the pipes that only add are busier than those that multiply
+    return add_product_f64(a, splat_f64(1.0), b)
+
+
+cdef inline void add_strip(f64x* sums, f64x* losses, const f64x* strip, int count) noexcept nogil:
+    # so many registers of a strip's sums, and the rounding errors
+    cdef f64x lost
+    cdef int k
+    for k in range(count):
+        sums[k] = two_sum(sums[k], strip[k], &lost)
+        losses[k] = plus(losses[k], lost)
+
+
+ctypedef double (*total_function)(const f64x* part) noexcept nogil
+
+
+cdef inline double exact_total(const f64x* part) noexcept nogil:
+    # of a register of partial sums and one of their rounding errors, by halves, where errors are kept too
+    cdef Pair parts[F64_LANES]
+    cdef double values[2 * F64_LANES]
+    cdef int k, half = F64_LANES
+    store_f64(values, part[0])
+    store_f64(values + F64_LANES, part[1])
+    for k in range(F64_LANES):
+        parts[k] = Pair(values[k], values[F64_LANES + k])
+    while half > 1:
+        half = half // 2
+        for k in range(half):
+            parts[k] = add_compensated(parts[k], 0, parts[k + half], 0)
+    return with_losses(parts[0].first, parts[0].second)
+
+
+cdef inline double last_total(const real* like, f64x part, f64x lost) noexcept nogil:
+    # of what last_part gives
+    cdef f64x both[2]
+    if real is f32x:
+        return sum_f64(part)
+    else:
+        both[0], both[1] = part, lost
+        return (<total_function>called(<void*>exact_total))(both)
+
+
+cdef inline double total_of(const real* like, f64x* sums, const f64x* losses, int apart) noexcept nogil:
+    # of what add_terms gives for one of its sums
+    cdef f64x lost, part = last_part(like, sums, losses, apart, &lost)
+    return last_total(like, part, lost)
+
+
+cdef inline f64x last_part(const real* like, f64x* sums, const f64x* losses, int apart, f64x* lost) noexcept nogil:
+    # the last register of those; and of its rounding errors
+    cdef f64x own[FOLDED_SUMS]
+    cdef f64x errors[FOLDED_SUMS]
+    cdef f64x error
+    cdef int k, half = FOLDED_SUMS
+    lost[0] = splat_f64(0.0)
+    if real is f32x:
+        return halved(sums, SUMS, apart)
+    else:
+        for k in range(FOLDED_SUMS):
+            own[k], errors[k] = sums[k * apart], losses[k * apart]
+        while half > 1:
+            half = half // 2
+            for k in range(half):
+                own[k] = two_sum(own[k], own[k + half], &error)
+                errors[k] = (errors[k] + errors[k + half]) + error
+        lost[0] = errors[0]
+        return own[0]
+
+
+cdef inline f64x end_losses(f64x sum, f64x losses) noexcept nogil:
+    # with_losses of each lane
+    return where_less(magnitude_f64(losses), splat_f64(INFINITY), sum + losses, sum)
+
+
 cdef inline void add_terms(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums,
+        f64x* losses) noexcept nogil:
+    # the partial sums of one block's terms: SUMS registers of each, or of float64 FOLDED_SUMS and their rounding errors
+    cdef f64x totals[MOST_SUMS * FOLDED_SUMS]
+    cdef Py_ssize_t rest = rest_of_strips(n)
+    cdef int k
+    if real is f32x:
+        add_plain_terms(add, count, like, context, start, n, sums)
+    else:
+        fill(totals, count * FOLDED_SUMS, 0.0)
+        fill(losses, count * FOLDED_SUMS, 0.0)
+        if n > rest:
+            add_strips(add, count, like, context, start, start + n - rest, totals, losses)
+        add_plain_terms(add, count, like, context, start + n - rest, rest, sums)
+        halve_strip(sums, count)
+        if n > rest:
+            add_strip(totals, losses, sums, count * FOLDED_SUMS)
+            for k in range(count * FOLDED_SUMS):
+                sums[k] = totals[k]
+
+
+cdef inline void add_strips(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums,
+        f64x* losses) noexcept nogil:
+    # whole strips
+    cdef int k
+    while i < stop:
+        add_part_of_strip(add, count, like, context, i, sums, losses)
+        if FOLDED_SUMS > 1:
+            add_part_of_strip(add, count, like, context, i + F64_LANES, sums + count, losses + count)
+        for k in range(2, FOLDED_SUMS):
+            add_part_of_strip(add, count, like, context, i + k * F64_LANES, sums + k * count, losses + k * count)
+        i += STRIP
+
+
+cdef inline void add_part_of_strip(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t i, f64x* sums, f64x* losses) noexcept nogil:
+    # one of FOLDED_SUMS registers, as halves are added: first the terms that stand PARTS apart
+    cdef f64x terms[3 * MOST_SUMS]
+    cdef f64x* second = terms + count
+    cdef f64x* third = second + count
+    add_two(add, count, like, context, i, terms)
+    add_two(add, count, like, context, i + PARTS // 2, second)
+    halve_part(terms, second, count)
+    add_two(add, count, like, context, i + PARTS // 4, second)
+    add_two(add, count, like, context, i + PARTS // 4 + PARTS // 2, third)
+    halve_part(second, third, count)
+    halve_part(terms, second, count)
+    add_strip(sums, losses, terms, count)
+
+
+cdef inline void halve_part(f64x* sums, const f64x* others, int count) noexcept nogil:
+    cdef int k
+    for k in range(count):
+        sums[k] = plus(sums[k], others[k])
+
+
+cdef inline void add_two(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
+    # to add a number to -0 is nothing to do, which the compiler knows
+    fill(sums, count, -0.0)
+    add(like, context, i, F64_LANES, sums)
+    add(like, context, i + PARTS, F64_LANES, sums)
+
+
+cdef inline void add_plain_terms(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
         const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
-    # the partial sums of one block's terms
+    # PARTS partial sums, whose terms are added one after the other
     cdef int k
     for k in range(count * SUMS):
         sums[k] = splat_f64(0.0)
@@ -207,16 +370,42 @@ cdef inline void sum_long_terms(
         const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
     # sum_terms where `add` is many instructions, or rare: they stand there twice, and the sums in memory
     cdef f64x sums[MOST_SUMS * SUMS]
+    cdef f64x losses[MOST_SUMS * FOLDED_SUMS]
     cdef int k
-    add_long_terms(add, count, like, context, start, n, sums)
+    add_long_terms(add, count, like, context, start, n, sums, losses)
     for k in range(count):
-        totals[k] = tree(sums + k, SUMS, count)
+        totals[k] = total_of(like, sums + k, losses + k, count)
 
 
 cdef inline void add_long_terms(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums,
+        f64x* losses) noexcept nogil:
     # add_terms
+    cdef f64x strip[MOST_SUMS * SUMS]
+    cdef Py_ssize_t rest = n % STRIP, i = start, stop = start + n - rest
+    cdef int k
+    if real is f32x:
+        add_long_plain_terms(add, count, like, context, start, n, sums)
+    else:
+        fill(sums, count * FOLDED_SUMS, 0.0)
+        fill(losses, count * FOLDED_SUMS, 0.0)
+        while i < stop:
+            for k in range(any_count(SUMS)):
+                add_two(add, count, like, context, i + k * F64_LANES, strip + k * count)
+            halve_strip(strip, count)
+            add_strip(sums, losses, strip, count * FOLDED_SUMS)
+            i += STRIP
+        if rest > 0:
+            add_long_plain_terms(add, count, like, context, stop, rest, strip)
+            halve_strip(strip, count)
+            add_strip(sums, losses, strip, count * FOLDED_SUMS)
+
+
+cdef inline void add_long_plain_terms(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
+    # add_plain_terms
     cdef Py_ssize_t i = start, stop = start + n
     cdef int k
     for k in range(any_count(count * SUMS)):
@@ -237,10 +426,11 @@ cdef inline void sum_terms(
         const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
     # up to MOST_SUMS sums of one block's terms
     cdef f64x sums[MOST_SUMS * SUMS]
+    cdef f64x losses[MOST_SUMS * FOLDED_SUMS]
     cdef int k
-    add_terms(add, count, like, context, start, n, sums)
+    add_terms(add, count, like, context, start, n, sums, losses)
     for k in range(count):
-        totals[k] = tree(sums + k, SUMS, count)
+        totals[k] = total_of(like, sums + k, losses + k, count)
 
 
 cdef inline Pair sum_long_block(
@@ -274,7 +464,7 @@ cdef inline Pair compensated_block(
     cdef double losses[PARTS]
     cdef Pair total
     cdef int k
-    add_terms(add, 2, <const f64x*>NULL, context, start, n, sums)
+    add_plain_terms(add, 2, <const f64x*>NULL, context, start, n, sums)
     for k in range(SUMS):
         store_f64(values + k * F64_LANES, sums[2 * k])
         store_f64(losses + k * F64_LANES, sums[2 * k + 1])
@@ -553,10 +743,11 @@ ctypedef void (*map_blocks_function)(map_function block, void* y, const void* co
 
 cdef inline Pair merge_blocks(sum_function block, merge_function merge, const void* context, Py_ssize_t n,
                               int threads) noexcept nogil:
-    # where there is no memory to keep what blocks give, one thread computes and merges block after block
+    # Where there is no memory to keep what blocks give, one thread computes and merges block after block. Without a
+    # `merge` both sums are added, and the rounding errors of that kept.
     cdef Py_ssize_t count = (n + BLOCK - 1) // BLOCK, b, size
     cdef Blocks blocks = Blocks(<void*>block, NULL, context, n, NULL)
-    cdef Pair part, total = Pair(0.0, 0.0)
+    cdef Pair part, total = Pair(0.0, 0.0), first = total, second = total
     if threads > 1:
         blocks.parts = <Pair*>malloc(count * sizeof(Pair))
     if blocks.parts != NULL:
@@ -564,8 +755,14 @@ cdef inline Pair merge_blocks(sum_function block, merge_function merge, const vo
     for b in range(count):
         size = size_of_block(n, b)
         part = blocks.parts[b] if blocks.parts != NULL else block(NULL, context, b * BLOCK, size)
-        total = merge(total, b * BLOCK, part, size) if b > 0 else part
+        if merge == NULL:
+            first = add_compensated(first, 0, Pair(part.first, 0.0), 0)
+            second = add_compensated(second, 0, Pair(part.second, 0.0), 0)
+        else:
+            total = merge(total, b * BLOCK, part, size) if b > 0 else part
     free(blocks.parts)
+    if merge == NULL:
+        return Pair(with_losses(first.first, first.second), with_losses(second.first, second.second))
     return total
 
 
@@ -591,7 +788,10 @@ cdef inline Pair add_pairs(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size)
 
 cdef inline Pair sum_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                          const real* like, const void* context, Py_ssize_t n, int threads) noexcept nogil:
-    return merge_row(block, add_pairs, like, context, n, threads)
+    if real is f32x:
+        return merge_row(block, add_pairs, like, context, n, threads)
+    else:
+        return merge_row(block, NULL, like, context, n, threads)
 
 
 cdef inline void add_element(const real* like, const void* x, Py_ssize_t i, Py_ssize_t n,

@@ -1,10 +1,11 @@
 # Sums and maps of SHORT_ROWS short rows side by side. Their sums have the order of reductions.pxd to the last bit, but
 # the last halves of the rows' partial sums, and what follows from the sums, share registers. No mathematics, no Python.
-from ..lanes cimport F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64
+from ..lanes cimport F64_LANES, at_least, called, f32x, f64x, load_f64, real, splat_f64, store_f64, two_sum
 from .columns cimport MOST_HALVES, halves, wide_halves
 from .operations cimport SHORT_ROWS
 from .reductions cimport (
-    FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_long_folds, add_long_terms, add_products, add_terms, fill, halved,
+    FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_long_folds, add_long_terms, add_products, add_terms,
+    end_losses, fill, halved, last_part,
 )
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
 
@@ -14,7 +15,7 @@ cdef inline void sum_short(
         void (*added)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
         const real* like, const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
     # the last register of partial sums of one row's terms, as sum_either has them; those of the next sum stand
-    # SHORT_ROWS further on
+    # SHORT_ROWS further on, and behind the last sum, of float64, the rounding errors of each
     if real is f32x:
         fold_short(folded, count, context, n, parts)
     else:
@@ -58,10 +59,18 @@ cdef inline void add_short(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
         const real* like, const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
     cdef f64x sums[MOST_SUMS * SUMS]
+    cdef f64x losses[MOST_SUMS * FOLDED_SUMS]
+    add_terms(add, count, like, context, 0, n, sums, losses)
+    put_parts(like, sums, losses, count, parts)
+
+
+cdef inline void put_parts(const real* like, f64x* sums, const f64x* losses, int count, f64x* parts) noexcept nogil:
+    cdef f64x lost
     cdef int k
-    add_terms(add, count, like, context, 0, n, sums)
     for k in range(count):
-        parts[k * SHORT_ROWS] = halved(sums + k, SUMS, count)
+        parts[k * SHORT_ROWS] = last_part(like, sums + k, losses + k, count, &lost)
+        if real is f64x:
+            parts[(count + k) * SHORT_ROWS] = lost
 
 
 cdef inline void add_long_short(
@@ -69,10 +78,9 @@ cdef inline void add_long_short(
         const real* like, const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
     # add_short where `add` is many instructions
     cdef f64x sums[MOST_SUMS * SUMS]
-    cdef int k
-    add_long_terms(add, count, like, context, 0, n, sums)
-    for k in range(count):
-        parts[k * SHORT_ROWS] = halved(sums + k, SUMS, count)
+    cdef f64x losses[MOST_SUMS * FOLDED_SUMS]
+    add_long_terms(add, count, like, context, 0, n, sums, losses)
+    put_parts(like, sums, losses, count, parts)
 
 
 cdef inline void add_halves(real* parts, int half) noexcept nogil:
@@ -98,10 +106,45 @@ cdef inline void short_totals(f64x* parts, double* totals) noexcept nogil:
         first += F64_LANES
 
 
-cdef inline void short_means(f64x* parts, Py_ssize_t n, double* means) noexcept nogil:
-    # totals over n
+cdef inline void add_halves_exactly(f64x* parts, f64x* losses, int half) noexcept nogil:
+    # add_halves, with the rounding errors
+    cdef f64x lost
+    cdef int k
+    for k in range(half):
+        parts[k] = two_sum(zip_low(parts[k], parts[k + half]), zip_high(parts[k], parts[k + half]), &lost)
+        losses[k] = (zip_low(losses[k], losses[k + half]) + zip_high(losses[k], losses[k + half])) + lost
+
+
+ctypedef void (*exact_function)(f64x* parts, f64x* losses, double* totals) noexcept nogil
+
+
+cdef inline void exact_short_totals(f64x* parts, f64x* losses, double* totals) noexcept nogil:
+    cdef int first = 0
+    while first < SHORT_ROWS:
+        if F64_LANES >= 8:
+            add_halves_exactly(parts, losses, 4)
+        if F64_LANES >= 4:
+            add_halves_exactly(parts, losses, 2)
+        if F64_LANES >= 2:
+            add_halves_exactly(parts, losses, 1)
+        store_f64(totals + first, end_losses(parts[0], losses[0]))
+        parts += F64_LANES
+        losses += F64_LANES
+        first += F64_LANES
+
+
+cdef inline void added_totals(const real* like, f64x* parts, int count, double* totals) noexcept nogil:
+    # short_totals of one of `count` sums that add_short or add_long_short has found
+    if real is f64x:
+        (<exact_function>called(<void*>exact_short_totals))(parts, parts + count * SHORT_ROWS, totals)
+    else:
+        short_totals(parts, totals)
+
+
+cdef inline void short_means(const real* like, f64x* parts, int count, Py_ssize_t n, double* means) noexcept nogil:
+    # those totals over n
     cdef int k = 0
-    short_totals(parts, means)
+    added_totals(like, parts, count, means)
     while k < SHORT_ROWS:
         store_f64(means + k, load_f64(means + k) / splat_f64(n))
         k += F64_LANES

@@ -12,18 +12,18 @@ cdef inline void short_moments(const real* like, const char* x, Py_ssize_t step,
                                double* variances) noexcept nogil:
     # as `moments` with a scale of 1
     cdef Segment segment
-    cdef f64x[2 * SHORT_ROWS] parts
+    cdef f64x[4 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] rests
     cdef Py_ssize_t r
     segment.scale = 1.0
     for r in range(SHORT_ROWS):
         add_short(add_element[real], 1, like, x + r * step, n, parts + r)
-    short_means(parts, n, means)
+    short_means(like, parts, 1, n, means)
     for r in range(SHORT_ROWS):
         segment.x, segment.mean = x + r * step, means[r]
         add_short(add_centred[real], 2, like, &segment, n, parts + r)
-    short_means(parts, n, rests)
-    short_means(parts + SHORT_ROWS, n, variances)
+    short_means(like, parts, 2, n, rests)
+    short_means(like, parts + SHORT_ROWS, 2, n, variances)
     for r in range(SHORT_ROWS):
         means[r] += rests[r]
         variances[r] -= rests[r] * rests[r]
@@ -77,11 +77,11 @@ cdef bint short_slope_kernel(const real* like, char** at, const Py_ssize_t* step
 
 cdef bint short_total_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                              int manner) noexcept nogil:
-    cdef f64x[SHORT_ROWS] parts
+    cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] totals
     cdef Py_ssize_t r
     for r in range(SHORT_ROWS):
         add_short(add_element[real], 1, like, at[0] + r * steps[0], n, parts + r)
-    short_totals(parts, totals)
+    added_totals(like, parts, 1, totals)
     put_numbers(totals, at[1], steps[1])
     return True

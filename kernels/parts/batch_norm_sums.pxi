@@ -13,7 +13,7 @@ cdef enum:
     PIECE = 1 << 15  # elements of a channel that a thread adds up at a time
     CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
     FOLDED = 128  # elements that are added up at a time: whole folds
-    STRIP = 256  # elements of float64 whose partial sums are added to totals: whole ones of those
+    STRIP = 64  # elements of float64 whose partial sums are added to totals: whole ones of those
     MOST_TERMS = 16  # of a partial sum of shorter segments, or so many and those of one segment more
 
 cdef struct Channel:
@@ -170,13 +170,13 @@ cdef inline Pair add_segments(
             length = end - i
             if not in_place:
                 length = min(length, <Py_ssize_t>FOLDED)
-            elif real is f64x:
+            if real is f64x:
                 length = min(length, <Py_ssize_t>STRIP)
             point_at(like, channel, in_place, example, i, length, segment, tiles)
             if real is f32x and folded:
                 add_folds(fold, 2, &known, 0, length, sums)
             elif real is f64x and length == STRIP:
-                add_terms(add, 2, like, segment, 0, STRIP, strip)
+                add_plain_terms(add, 2, like, segment, 0, STRIP, strip)
                 add_exactly(strip, totals)
             else:
                 add_more_terms(add, 2, like, segment, 0, length, sums)

@@ -67,22 +67,26 @@ cdef inline void add_wanted(const real* like, const void* context, Py_ssize_t i,
 cdef void add_blends(const real* like, const Blend* row, Py_ssize_t start, Py_ssize_t n, f64x* parts) noexcept nogil:
     # the last registers of both sums, where short rows have theirs; without logits the second is not asked for
     cdef f64x sums[2 * SUMS]
+    cdef f64x losses[2 * FOLDED_SUMS]
     cdef Blend own = Blend(row.x, row.wanted, row.weight, row.kept, row.spread, row.top)
     if is_wanted_alone(&own) and own.x == NULL:
-        add_terms(add_element[real], 1, like, own.wanted, start, n, sums)
-        parts[0], parts[SHORT_ROWS] = halved(sums, SUMS, 1), splat_f64(0.0)
+        add_terms(add_element[real], 1, like, own.wanted, start, n, sums, losses)
+        parts[0] = last_part(like, sums, losses, 1, parts + 2 * SHORT_ROWS)
+        parts[SHORT_ROWS] = parts[3 * SHORT_ROWS] = splat_f64(0.0)
         return
     if is_wanted_alone(&own):
-        add_terms(add_wanted[real], 2, like, &own, start, n, sums)
+        add_terms(add_wanted[real], 2, like, &own, start, n, sums, losses)
     else:
-        add_terms(add_blend[real], 2, like, &own, start, n, sums)
-    parts[0], parts[SHORT_ROWS] = halved(sums, SUMS, 2), halved(sums + 1, SUMS, 2)
+        add_terms(add_blend[real], 2, like, &own, start, n, sums, losses)
+    parts[0] = last_part(like, sums, losses, 2, parts + 2 * SHORT_ROWS)
+    parts[SHORT_ROWS] = last_part(like, sums + 1, losses + 1, 2, parts + 3 * SHORT_ROWS)
 
 
 cdef Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef f64x parts[SHORT_ROWS + 1]
+    cdef f64x parts[3 * SHORT_ROWS + 1]
     add_blends(like, <const Blend*>context, start, n, parts)
-    return Pair(sum_f64(parts[0]), sum_f64(parts[SHORT_ROWS]))
+    return Pair(last_total(like, parts[0], parts[2 * SHORT_ROWS]),
+                last_total(like, parts[SHORT_ROWS], parts[3 * SHORT_ROWS]))
 
 
 cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:

@@ -49,9 +49,9 @@ cdef inline void sum_blends(const Columns* columns, BlendColumns* own, int regis
             own.wanted = wanted + k // HALVES * sizeof(f32x)
         store_f64(own.top, tops[k])
         if is_wanted_alone(&own.blend):
-            add_columns(add_column_wanted, 2, 0, own, n, sums)
+            add_columns(add_column_wanted, 2, 0, False, own, n, sums)
         else:
-            add_columns(add_column_blend, 2, 0, own, n, sums)
+            add_columns(add_column_blend, 2, 0, False, own, n, sums)
         blends[k], distances[k] = sums[0], sums[1]
     own.wanted = wanted
 

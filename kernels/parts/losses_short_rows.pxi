@@ -6,7 +6,7 @@ cdef inline void answer_short_blended(const real* like, char** at, const Py_ssiz
                                       bint with_grad) noexcept nogil:
     # the losses and the gradients of rows whose classes have a blend
     cdef Question questions[SHORT_ROWS]
-    cdef f64x parts[2 * SHORT_ROWS]
+    cdef f64x parts[4 * SHORT_ROWS]
     cdef int result = 6 if with_grad else 5
     cdef Blend blend
     cdef BlendedSlope slope
@@ -26,8 +26,8 @@ cdef inline void answer_short_blended(const real* like, char** at, const Py_ssiz
         blend = blend_of(at[0] + r * steps[0] if at[result] != NULL else NULL, &questions[r], found.top[r], n)
         add_blends(like, &blend, 0, n, parts + r)
     if blend.kept != 0.0 or blend.spread != 0.0:
-        short_totals(parts, found.sum)
-        short_totals(parts + SHORT_ROWS, found.distance)
+        added_totals(like, parts, 2, found.sum)
+        added_totals(like, parts + SHORT_ROWS, 2, found.distance)
     answer_blends(found, SHORT_ROWS, kept_of(questions), blend.spread, z_loss, at[result] != NULL, with_grad)
     for r in range(SHORT_ROWS):
         target = questions[r].target

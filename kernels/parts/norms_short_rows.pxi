@@ -20,13 +20,13 @@ cdef inline bint short_rstds(const real* like, const double* squares, const char
 cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
                            Py_ssize_t n, double* rstds) noexcept nogil:
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
-    cdef f64x[SHORT_ROWS] parts
+    cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] squares
     cdef Py_ssize_t r
     for r in range(SHORT_ROWS):
         norm.x = x + r * step
         sum_short(fold_square, add_square[real], 1, like, &norm, n, parts + r)
-    short_means(parts, n, squares)
+    short_means(like, parts, 1, n, squares)
     return short_rstds(like, squares, eps, eps_step, rstds)
 
 
@@ -34,19 +34,19 @@ cdef bint short_layer(const real* like, const char* x, Py_ssize_t step, const ch
                       Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
     # as guess_mean or find_mean, centred_square and find_layer_rstd, where every guess is good
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
-    cdef f64x[2 * SHORT_ROWS] parts
+    cdef f64x[4 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] squares
     cdef f64x apart, square
     cdef Py_ssize_t r, first = min(n, <Py_ssize_t>GUESSED)
     for r in range(SHORT_ROWS):
         sum_short(fold_element, add_element[real], 1, like, x + r * step, first, parts + r)
-    short_means(parts, first, means)
+    short_means(like, parts, 1, first, means)
     for r in range(SHORT_ROWS):
         means[r] = rounded(like, means[r])
         norm.x, norm.mean = x + r * step, means[r]
         sum_short(fold_centred, add_centred[real], 2, like, &norm, n, parts + r)
-    short_means(parts, n, rests)
-    short_means(parts + SHORT_ROWS, n, squares)
+    short_means(like, parts, 2, n, rests)
+    short_means(like, parts + SHORT_ROWS, 2, n, squares)
     r = 0
     while r < SHORT_ROWS:
         apart, square = load_f64(rests + r), load_f64(squares + r)
@@ -96,7 +96,7 @@ cdef bint short_add_rms_kernel(const real* like, char** at, const Py_ssize_t* st
                                int manner) noexcept nogil:
     # x + residual is written, which may be where residual is, once all rows are known to be ordinary
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
-    cdef f64x[SHORT_ROWS] parts
+    cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] squares
     cdef double[SHORT_ROWS] rstds
     cdef const char* x = at[0]
@@ -112,7 +112,7 @@ cdef bint short_add_rms_kernel(const real* like, char** at, const Py_ssize_t* st
             fold_short(fold_sum_square, 1, &norm, n, parts + r)
         else:
             add_short(add_sum_square, 1, like, &norm, n, parts + r)
-    short_means(parts, n, squares)
+    short_means(like, parts, 1, n, squares)
     if not short_rstds(like, squares, at[3], steps[3], rstds):
         return False
     for r in range(SHORT_ROWS):

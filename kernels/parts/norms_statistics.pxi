@@ -20,7 +20,10 @@ cdef inline void add_centred(const real* like, const void* context, Py_ssize_t i
                              f64x* sums) noexcept nogil:
     cdef const Norm* norm = <const Norm*>context
     cdef f64x x = wide(<const real*>norm.x, i, n) * splat_f64(norm.scale)
-    x = x - first_lanes(splat_f64(norm.mean), n)
+    if real is f32x:
+        x = x - first_lanes(splat_f64(norm.mean), n)
+    else:
+        x = plus(x, first_lanes(splat_f64(-norm.mean), n))
     sums[0] = sums[0] + x
     sums[1] = sums[1] + x * x
 

@@ -40,7 +40,7 @@ cdef Pair grad_block(const real* like, const void* context, Py_ssize_t start, Py
             size = min(n - i, <Py_ssize_t>PIECE)
             take_row(BFLOAT16, <f32x*>piece, <const char*>(<const uint16_t*>own.grad + start + i), 2, size)
             if i == 0:
-                add_terms(add_element[f32x], 1, like, piece, 0, size, sums)
+                add_plain_terms(add_element[f32x], 1, like, piece, 0, size, sums)
             else:
                 add_more_terms(add_element[f32x], 1, like, piece, 0, size, sums)
             i += PIECE

@@ -144,7 +144,7 @@ cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* 
 cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                       bint bfloat16) noexcept nogil:
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, bfloat16)
-    cdef f64x[SHORT_ROWS] parts
+    cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] sums
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
@@ -169,7 +169,7 @@ cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssiz
             fold_short(fold_grad_y, 1, &own, n, parts + r)
         else:
             multiply_short(fold_grad_y, <const float*>own.grad, <const float*>own.x, &own, n, parts + r)
-    short_totals(parts, sums)
+    added_totals(like, parts, 1, sums)
     for r in range(SHORT_ROWS):
         own.grad, own.x, own.value = grad + r * grad_step, y + r * y_step, sums[r]
         own.sign = (<const double*>(sign + r * sign_step))[0]
@@ -202,7 +202,7 @@ cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ss
 cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                             int manner) noexcept nogil:
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
-    cdef f64x[SHORT_ROWS] parts
+    cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] sums
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
@@ -210,7 +210,7 @@ cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const P
     cdef Py_ssize_t grad_step = steps[0], y_step = steps[1], out_step = steps[2], r
     for r in range(SHORT_ROWS):
         add_short(add_element[real], 1, like, grad + r * grad_step, n, parts + r)
-    short_totals(parts, sums)
+    added_totals(like, parts, 1, sums)
     for r in range(SHORT_ROWS):
         own.grad, own.x, own.value = grad + r * grad_step, y + r * y_step, sums[r]
         map_short(log_softmax_slope[real], grad_x + r * out_step, &own, n)

@@ -19,7 +19,7 @@ from ..math.logarithm cimport log1p
 from .column_exponentials cimport (
     Columns, find_column_tops, largest_columns, least_of_zeros, more_of, raised_of, set_register, set_tops,
 )
-from .exact_logarithms cimport EXACT_BELOW, exact_column_log
+from .exact_logarithms cimport exact_below, exact_column_log
 from .exponential_parts cimport (
     FEW, MANY, add_to_three, exp_parts_of, power_of, put_parts_below, start_of_powers, term_below, wide_exponential,
 )
@@ -217,7 +217,7 @@ cdef inline bint column_rests(const real* like, const Columns* columns, int regi
             else:
                 sum_columns_below(False, &own[k], n, below + first, equal + first)
         else:
-            add_columns(add_column_below, SUMS_BELOW, 1, &own[k], n, totals)
+            add_columns(add_column_below, SUMS_BELOW, 1, True, &own[k], n, totals)
             below[k], equal[k] = below_of(totals, 1), totals[2]
     for k in range(registers * count):
         rests[k] = rest_of_sums(below[k], equal[k], lowered[k], inverses[k])
@@ -355,7 +355,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
     # find_tops, and find_logs where the logarithms are wanted, which may be all that is. Of an infinite `near` rows
     # have no scales.
     cdef Columns own
-    cdef f64x most = splat_f64(EXACT_BELOW), lowered = power2(splat_f64(-columns.raised))
+    cdef f64x most, lowered = power2(splat_f64(-columns.raised))
     cdef f32x top[MOST_REGISTERS]
     cdef f32x equal[MOST_REGISTERS]
     cdef f32x found[MOST_REGISTERS * FOUND]
@@ -380,7 +380,8 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
                 log_rest_halves(rests + k * HALVES, logs + k * HALVES)
         else:
             logs[k] = log1p(rests[k])
-            if near == INFINITY and any_less(rests[k], most):
+            most = exact_below(near, tops[k])
+            if near > 0.0 and any_less(rests[k], most):
                 set_register(like, columns, k, n, &own)
                 set_tops(tops[k], &own)
                 logs[k] = where_less(rests[k], most, exact_column_log(

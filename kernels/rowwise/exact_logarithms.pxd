@@ -2,7 +2,9 @@
 # two parts, and the rounding errors of their additions. Of one row after the other, and of neighbouring rows.
 from libc.math cimport INFINITY, fabs, ldexp
 
-from ..lanes cimport F64_LANES, at_least, f64x, fma, load_f64, splat, splat_f64, store_f64, two_sum, where_less
+from ..lanes cimport (
+    F64_LANES, at_least, f64x, fma, load_f64, magnitude, splat, splat_f64, store_f64, two_sum, where_less,
+)
 from ..loops.reductions cimport PARTS, Pair, add_compensated, compensated_block, first_lanes, merge_row
 from ..math.exponential cimport exp_pair, power2_of_sum, raised_by
 from ..math.logarithm cimport log1p_f64
@@ -12,6 +14,7 @@ from .exponents cimport Exponents, exponent_at
 
 cdef enum:
     EXACT_BELOW = 64  # a sum beside the largest from this on needs no more than its usual logarithm
+    CLOSE_BELOW = 7  # and one from this on, or beside a largest that is 1 or farther from 0, where both are added
 
 
 cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -42,9 +45,18 @@ cdef inline f64x exact_log(f64x top, f64x equal, f64x sum, f64x errors) noexcept
     return where_less(q, splat_f64(1e-9), q + low, log + log_low)
 
 
+cdef inline f64x exact_below(double near, f64x top) noexcept nogil:
+    # below which sum it shows in a row's result: the logarithm by itself where `near` is infinite, or the largest plus
+    # the logarithm, or neither where `near` is 0
+    if near == INFINITY:
+        return splat_f64(EXACT_BELOW)
+    return where_less(magnitude(top), splat_f64(1.0 if near > 0.0 else 0.0), splat_f64(CLOSE_BELOW), splat_f64(0.0))
+
+
 cdef inline void exact_logs(Exponents* rows, const double* tops, const Pair* sums, Py_ssize_t count, Py_ssize_t n,
-                            int threads) noexcept nogil:
+                            int threads, double near) noexcept nogil:
     # the same of the rows whose sum it shows in
+    cdef double most[F64_LANES]
     cdef double logs[MANY]
     cdef double equal[MANY]
     cdef double below[MANY]
@@ -53,7 +65,8 @@ cdef inline void exact_logs(Exponents* rows, const double* tops, const Pair* sum
     cdef Pair sum
     cdef Py_ssize_t k, done = 0
     for k in range(count):
-        wanted[k] = fabs(rows[k].top) < INFINITY and rows[k].rest < EXACT_BELOW
+        store_f64(most, exact_below(near, splat_f64(rows[k].top)))
+        wanted[k] = fabs(rows[k].top) < INFINITY and rows[k].rest < most[0]
         if wanted[k]:
             sum = merge_row(exact_block, add_compensated, <const f64x*>NULL, &rows[k], n, threads)
             below[k], errors[k] = ldexp(sum.first, -rows[k].raised), ldexp(sum.second, -rows[k].raised)

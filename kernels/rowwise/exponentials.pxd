@@ -241,7 +241,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
                            double near) noexcept nogil:
     # After find_tops, for rows whose largest is finite, GROUP at most: the sum of e^(x - top) without one of the
     # largest, so that log1p of it is right where the largest is nearly all of the sum. Small sums of float32 are exact
-    # where `exactly` says so, and those of float64, if `near` is infinite, have the rounding errors of their additions.
+    # where `exactly` says so, and those of float64 where `exact_below` does: with the rounding errors of additions.
     # The scalars of all rows share registers.
     cdef double tops[MANY]
     cdef double exponents[MANY]
@@ -284,5 +284,5 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
     for k in range(count):
         rows[k].log_rest = logs[k]
     if real is f64x:
-        if near == INFINITY:
-            exact_logs(rows, tops, sums, count, n, threads)
+        if near > 0.0:
+            exact_logs(rows, tops, sums, count, n, threads, near)

@@ -31,6 +31,7 @@ cdef struct PowerLength:
     double end  # the largest magnitude, or the smallest, of the scaled row
     double total  # the sum of (magnitude / end)^p, or the number that ENDS and COUNT ask for
     double length  # of the scaled row
+    double lost  # by rounding that
     double inverse  # one over that length, or over eps
     double factor  # backward: what the powers are multiplied by; 0 where the length has no slope
     double pull  # backward: how much of the row's direction is subtracted from the gradient
@@ -65,7 +66,24 @@ cdef inline double one_over(const real* like, double length) noexcept nogil:
 
 
 cdef inline PowerLength power_length_of(const void* grad, const void* x, double p) noexcept nogil:
-    return PowerLength(grad, x, p, POWERS, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    return PowerLength(grad, x, p, POWERS, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+cdef inline double lost_by_product(double a, double b, double product) noexcept nogil:
+    # product - a b, where they are close
+    cdef double values[8]
+    store_f64(values, -fma(splat_f64(a), splat_f64(b), splat_f64(-product)))
+    return values[0]
+
+
+cdef inline double lost_by_square_root(double length, double square) noexcept nogil:
+    return lost_by_product(length, length, square) / (2.0 * length)
+
+
+cdef inline double lacking(double inverse, double length, double lost) noexcept nogil:
+    # how much 1 / (length + lost) is more than this inverse, as a part of it; 0 where one of them is not usual
+    cdef double rest = lost_by_product(inverse, length, 1.0) - inverse * lost
+    return rest if fabs(rest) < 1e-10 else 0.0
 
 
 cdef inline f64x any_power(f64x base, f64x base_low, double exponent) noexcept nogil:
@@ -178,6 +196,7 @@ cdef inline void find_length(const real* like, PowerLength* row, Py_ssize_t n, i
     if row.measure == POWERS:
         store_f64(values, power(splat_f64(row.total), splat_f64(0.0), 1.0 / row.p))
         row.length = row.end * values[0]
+        row.lost = -lost_by_product(row.end, values[0], row.length)
         store_f64(values, power(splat_f64(row.total), splat_f64(0.0), (1.0 - row.p) / row.p))
         row.factor = values[0]
     elif row.measure == ENDS:

@@ -305,7 +305,7 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
     cdef Group row
     cdef Group* group
     cdef Terms own
-    cdef f64x[2 * SHORT_ROWS] parts
+    cdef f64x[4 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] means
     cdef double[SHORT_ROWS] rests
     cdef real carried[2 * COLUMNS + 4]
@@ -314,7 +314,7 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         for r in range(SHORT_ROWS):
             take_first(&row, &groups[r // GROUP], r % GROUP)
             add_short(add_deviation[real], 1, like, &row, n, parts + r)
-        short_means(parts, n, rests)
+        short_means(like, parts, 1, n, rests)
         for r in range(SHORT_ROWS):
             groups[r // GROUP].mean_rest[r % GROUP] = rests[r]
             know_rest(like, &groups[r // GROUP], r % GROUP)
@@ -333,9 +333,9 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         else:
             take_first(&row, &groups[r // GROUP], r % GROUP)
             add_short(add_terms[real], 2 if centred else 1, like, &row, n, parts + r)
-    short_means(parts, n, means)
+    short_means(like, parts, 2 if centred else 1, n, means)
     if centred:
-        short_means(parts + SHORT_ROWS, n, rests)
+        short_means(like, parts + SHORT_ROWS, 2, n, rests)
     for r in range(SHORT_ROWS):
         group = &groups[r // GROUP]
         know(like, group, GRAD_NORMED_MEAN, r % GROUP, -means[r])

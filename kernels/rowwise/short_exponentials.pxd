@@ -3,15 +3,16 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    F64_LANES, all_less, at_least, called, f32x, f64x, load_f64, magnitude, power2, real, splat, splat_f64, store_f64,
-    where_less,
+    F64_LANES, all_less, any_less, at_least, called, f32x, f64x, load_f64, magnitude, power2, real, splat, splat_f64,
+    store_f64, where_less,
 )
 from ..loops.columns cimport MOST_HALVES, narrowed, wide_halves
 from ..loops.operations cimport SHORT_ROWS
 from ..loops.reductions cimport Pair, first_lanes, sum_row
 from ..loops.registers cimport lanes, load, load_part, skip
-from ..loops.short_rows cimport add_long_short, add_short, fold_short, short_largest, short_totals
+from ..loops.short_rows cimport add_long_short, add_short, added_totals, fold_short, short_largest
 from ..math.exponential cimport nearest
+from .exact_logarithms cimport exact_below
 from .exponential_parts cimport FEW
 from .exponentials cimport (
     SUMS_BELOW, add_all, add_below, add_few_below, below_block_wide, below_of, exactly, find_inverses, is_few,
@@ -90,7 +91,7 @@ cdef inline bint any_short_softmax(const real* like, const char* x, Py_ssize_t s
                                    double* scales) noexcept nogil:
     # every exponential, to the rows of a tile, and 1 over the sum of each row
     cdef Exponents own = exponents_of(like, NULL, NULL, 1.0, 1.0)
-    cdef f64x parts[SHORT_ROWS]
+    cdef f64x parts[2 * SHORT_ROWS]
     cdef double tops[SHORT_ROWS]
     cdef double exponents[SHORT_ROWS]
     cdef Py_ssize_t r
@@ -105,7 +106,7 @@ cdef inline bint any_short_softmax(const real* like, const char* x, Py_ssize_t s
             fold_short(add_all[f32x], 1, &own, n, parts + r)
         else:
             add_short(add_all[f64x], 1, like, &own, n, parts + r)
-    short_totals(parts, scales)
+    added_totals(like, parts, 1, scales)
     r = 0
     while r < SHORT_ROWS:
         if not all_less(load_f64(scales + r), splat_f64(INFINITY)):  # where a NaN was passed over
@@ -151,7 +152,7 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
     # it. Exponentials that are wanted go to the rows of a tile. Small sums are exact as in find_logs.
     cdef Exponents rows[SHORT_ROWS]
     cdef Exponents own
-    cdef f64x parts[SUMS_BELOW * SHORT_ROWS]
+    cdef f64x parts[2 * SUMS_BELOW * SHORT_ROWS]
     cdef double exponents[SHORT_ROWS]
     cdef double totals[SUMS_BELOW * SHORT_ROWS]
     cdef f64x sums[SUMS_BELOW]
@@ -182,7 +183,7 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
     if not counted:
         sums_below(near == INFINITY, rows, SHORT_ROWS, 0, n, parts, parts + SHORT_ROWS)
     for k in range(count):
-        short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
+        added_totals(like, parts + k * SHORT_ROWS, count, totals + k * SHORT_ROWS)
     k = 0
     while k < SHORT_ROWS:
         find_inverses(like, near, tops + k, exponents + k, inverses + k, SHORT_ROWS - k)
@@ -198,6 +199,9 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
                             power2(-load_f64(raised + k)), load_f64(inverses + k))
         if not all_less(rest, splat_f64(INFINITY)):
             return False
+        if real is f64x:
+            if near > 0.0 and any_less(rest, exact_below(near, load_f64(tops + k))):
+                return False
         store_f64(rests + k, rest)
         k += F64_LANES
     if real is f32x:

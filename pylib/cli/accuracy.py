@@ -35,15 +35,10 @@ What is tried:
 - A function along an axis: random rows of 1 to 10 000 elements, some far from 0 or nearly constant, against its formula
   in float64, or for float64 in the C compiler's long double. If results cancel, an error is counted in ULP of what they
   cancel from: the terms of a difference, or the root mean square of the row (of `layer_norm` the weight, if larger).
-- And float32 rows in which one exponential or square is about 2^24 times each of the others.
-- Not tried: float64 rows in which one exponential or square is about 2^53 times each of thousands of others. Up to 128
-  terms are added one after the other, where such small ones are lost: `softmax` was seen to reach 118 ULP there and
-  `rms_norm` 57, beyond their bounds.
-- Nor float64 rows whose elements are mostly equal, or equal but for the sign, since additions of equal numbers all
-  round the same way. Of up to 10 000, `softmax` and `normalize` were seen to reach 33 ULP, `rms_norm` and `layer_norm`
-  17. `batch_norm` keeps its bound there, as it keeps the rounding errors of its sums, and so do float32 rows of all
-  these kinds, for their sums are in float64.
-- Nor normed numbers below the smallest normal number: they have fewer digits, which a large weight shows.
+- And float32 and float64 rows in which one exponential or square is about 2^24 or 2^53 times each of the others, up to
+  thousands; and such rows whose elements are one number but for a few, or equal but for the sign: so many additions of
+  equal numbers all round the same way. Sums of float64 rows keep what their additions round off.
+- Not tried: normed numbers below the smallest normal number: they have fewer digits, which a large weight shows.
 
 The last column is a histogram: a bar for each eighth of an ULP, as high as the logarithm of its count.
 
