@@ -186,6 +186,33 @@ def exact_with_parameter(name, x, p):
     return (x, mpf(1)) if x > 0 else (p * mp.expm1(t), depth * mp.exp(t))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [3.0, 0.2438875, 1e-3, 1e-20, 1e-36, 1e-44])
+def test_celu_of_an_alpha_below_0_where_only_the_exponential_overflows(dtype, size):
+    alpha = -np.array(size if dtype == "float32" else size**7.2, dtype)
+    assert alpha
+    with mp.workprec(300), np.errstate(all="raise"):
+        end = mp.log(mpf(float(np.finfo(dtype).max)) / -mpf(float(alpha)))
+        x = np.array([float(mpf(float(alpha)) * (end - t)) for t in (0.1, 0.7, 1, 3, 20, 30)], dtype)
+        values = [exact_with_parameter("celu", each, alpha)[0] for each in x]
+        y = lw.celu(x, float(alpha))
+        assert accuracy.errors(y, values, dtype).max() <= bound("celu", dtype)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_celu_of_subnormal_numbers_and_parameters(dtype, sign):
+    least = float(np.finfo(dtype).smallest_subnormal)
+    for many in 7, 1001, 100003:
+        alpha = sign * many * least
+        x = np.array([-int(many * t) * least for t in (0.3, 1.7, 20.1, 47.3, 59.2)], dtype)
+        with mp.workprec(300), np.errstate(all="ignore"):
+            values, slopes = zip(*(exact_with_parameter("celu", each, alpha) for each in x), strict=True)
+            y, slope = lw.celu(x, alpha), lw.celu_backward(np.ones_like(x), x, alpha)
+            assert accuracy.errors(y, values, dtype).max() <= bound("celu", dtype), many
+            assert accuracy.errors(slope, slopes, dtype).max() <= bound("celu_backward", dtype), many
+
+
 @pytest.mark.parametrize("name", ["softplus", "swish", "squareplus", "elu", "celu"])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_parameters_of_any_size(name, dtype):

@@ -64,20 +64,34 @@ cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:
 cdef inline real quotient(real x, real d, real* low) noexcept nogil:
     # x / d = result + low. A large one has no low part: functions of it are at their limit, and its product may
     # overflow.
-    cdef real t = x / d
-    low[0] = where_less(magnitude(t), splat(x, 1000.0), finite(fma(-t, d, x) / d), splat(x, 0.0))
+    cdef real t = x / d, least = pick(x, 1e-30, 1e-290), up
+    if any_less(magnitude(d), least):  # lest the remainder be subnormal
+        up = where_less(magnitude(d), least, splat(x, 1.329227995784916e+36), splat(x, 1.0))
+        x, d = x * up, d * up
+    low[0] = where_less(magnitude(t), splat(x, 2000.0), finite(fma(-t, d, x) / d), splat(x, 0.0))
     return t
+
+
+cdef inline real far_celu(real t, real t_low, real alpha) noexcept nogil:
+    # alpha e^t, t > 0, where e^t alone may overflow: alpha is multiplied by 2^64 first, lest it be subnormal
+    cdef real e, low, sum
+    e = early_exp_of_pair(at_most(t, pick(t, 200.0, 1500.0)), t_low, &low, &sum)
+    e = pair_product(e, low, alpha * splat(t, 1.8446744073709552e+19), splat(t, 0.0), &low)
+    return ldexp(e + finite(low), whole(sum) - splat(t, 64.0))
 
 
 cdef inline real celu(real x, real alpha) noexcept nogil:
     # x where x > 0, else alpha (e^t - 1), t = x / alpha; Barron, arXiv:1704.07483
-    cdef real low, t_low
+    cdef real low, t_low, end = splat(x, 60.0), zero = splat(x, 0.0)
     cdef real t = quotient(x, alpha, &t_low)
     cdef real h = expm1_half(t, &low)
+    cdef real far = where_less(zero, x, zero, t)  # above 0 where alpha is below
     # plus t_low times the slope, h + low + 1/2
     low = fma(low, splat(x, 1.0) + t_low, t_low * (h + splat(x, 0.5)))
     h = where_less(magnitude(t), pick(x, 1e-30, 1e-290), x, scaled(alpha, h + h, low + low))
-    return where_less(splat(x, 0.0), x, x, h)
+    if any_less(end, far):
+        h = where_less(end, far, far_celu(far, t_low, alpha), h)
+    return where_less(zero, x, x, h)
 
 
 cdef inline real celu_slope(real x, real alpha, real* low) noexcept nogil:
