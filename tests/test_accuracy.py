@@ -192,6 +192,10 @@ def test_bars():
     assert cli_accuracy.bars([255, 15, 0, 1, 0, 0]) == "█▄ ▁"
 
 
+def test_the_page_begins_as_the_command_writes_it():
+    assert PAGE.read_text("utf-8").startswith(cli_accuracy._PREFACE)
+
+
 def test_command(tmp_path, capsys):
     page = tmp_path / "accuracy.md"
     assert main(["accuracy", "silu", "relu", "--dtypes", "float16", "bfloat16", "--output", str(page)]) == 0
