@@ -14,8 +14,8 @@ cimport numpy as np
 
 from .lanes cimport (
     F32_LANES, F64_LANES, add_product_f64, any_count, enter_environment, environment, f32x, f64x, fma,
-    leave_environment, load_f64, magnitude, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_f64,
-    store_part_f64, two_sum, where_less, wide_f32,
+    leave_environment, load_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_f64,
+    store_part_f64, two_sum, wide_f32,
 )
 from .loops.columns cimport HALVES, add_widened
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
@@ -25,10 +25,11 @@ from .loops.operations cimport (
 )
 from .loops.plain_arrays cimport is_like, meet, takes_place
 from .loops.reductions cimport (
-    BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_compensated, add_element,
-    add_float_terms, add_folds, add_more_terms, add_pairs, add_plain_terms, element, end_fold, first_lanes,
-    load_short, map_block, map_rarely, map_row, map_shorts, put_element, rounded, row_context, store_short_pair,
-    sum_block, sum_long_block, sum_row, sum_values, take, take_of, tree, wide, with_losses,
+    BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, STRIP, SUMS, Pair, add_both, add_element,
+    add_float_terms, add_folds, add_more_terms, add_pairs, add_plain_terms, add_strip, both_with_losses, element,
+    end_fold, end_losses, first_lanes, halve_strip, load_short, map_block, map_rarely, map_row, map_shorts,
+    put_element, rounded, row_context, store_short_pair, sum_block, sum_long_block, sum_row, sum_values, take,
+    take_of, tree, wide, with_losses,
 )
 from .loops.registers cimport LINE, PAGE, ends_lines, head, lanes, load, skip, store, store_part, stream
 from .loops.rows cimport CHUNKS, has_memory, lay_out, set_chunks, set_workers, whole

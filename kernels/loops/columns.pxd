@@ -1,11 +1,11 @@
 # Sums of neighbouring rows, a row in each lane: an element of all of them is one register. Their order is that of
 # reductions.pxd to the last bit, of rows of up to LONG_COLUMNS elements. No mathematics, no Python.
 from ..lanes cimport (
-    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64, two_sum,
+    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64,
     wide_f32, wide_halves_f32,
 )
 from .operations cimport MOST_REGISTERS
-from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, STRIP, add_strip, end_losses
+from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, STRIP, add_strip, end_losses, halve_exactly
 from .registers cimport PAGE, load
 
 cdef extern from *:
@@ -86,15 +86,10 @@ cdef inline void halve(real* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t
         parts = min(parts, most)
 
 
-cdef inline void halve_exactly(f64x* sums, f64x* losses, Py_ssize_t width) noexcept nogil:
+cdef inline void end_exactly(f64x* sums, f64x* losses, Py_ssize_t width) noexcept nogil:
     # `halve` of APART partial sums, with the rounding errors
-    cdef f64x lost
-    cdef Py_ssize_t k, half = APART // 2 * width
-    while half >= width:
-        for k in range(half):
-            sums[k] = two_sum(sums[k], sums[k + half], &lost)
-            losses[k] = (losses[k] + losses[k + half]) + lost
-        half = half // 2
+    cdef Py_ssize_t k
+    halve_exactly(sums, losses, APART, width)
     for k in range(width):
         sums[k] = end_losses(sums[k], losses[k])
 
@@ -248,7 +243,7 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
             if i < n:
                 four_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i)
                 sums[i] = splat_f64(0.0) + sums[i]  # a sum of -0 alone is 0
-        halve_exactly(sums, losses, 1)
+        end_exactly(sums, losses, 1)
         totals[0] = sums[0]
         return
     if n <= APART:  # in registers
@@ -347,7 +342,7 @@ cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f
         add_strip(all, losses, sums, <int>min(parts, <Py_ssize_t>APART) * split)
         start += size
         if start >= n:
-            halve_exactly(all, losses, split)
+            end_exactly(all, losses, split)
             break
     for j in range(split):
         totals[j] = all[j] if strips else sums[j]

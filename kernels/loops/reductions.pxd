@@ -243,23 +243,34 @@ cdef inline double total_of(const real* like, f64x* sums, const f64x* losses, in
     return last_total(like, part, lost)
 
 
+cdef inline f64x add_exact_parts(f64x a, f64x a_lost, f64x b, f64x b_lost, f64x* lost) noexcept nogil:
+    # two partial sums, and the rounding errors of both and of this addition
+    cdef f64x error, sum = two_sum(a, b, &error)
+    lost[0] = (a_lost + b_lost) + error
+    return sum
+
+
+cdef inline void halve_exactly(f64x* sums, f64x* losses, Py_ssize_t parts, Py_ssize_t width) noexcept nogil:
+    # so many partial sums, a power of two, to one by halves, with the rounding errors
+    cdef Py_ssize_t k, half = parts // 2 * width
+    while half >= width:
+        for k in range(half):
+            sums[k] = add_exact_parts(sums[k], losses[k], sums[k + half], losses[k + half], &losses[k])
+        half = half // 2
+
+
 cdef inline f64x last_part(const real* like, f64x* sums, const f64x* losses, int apart, f64x* lost) noexcept nogil:
     # the last register of those; and of its rounding errors
     cdef f64x own[FOLDED_SUMS]
     cdef f64x errors[FOLDED_SUMS]
-    cdef f64x error
-    cdef int k, half = FOLDED_SUMS
+    cdef int k
     lost[0] = splat_f64(0.0)
     if real is f32x:
         return halved(sums, SUMS, apart)
     else:
         for k in range(FOLDED_SUMS):
             own[k], errors[k] = sums[k * apart], losses[k * apart]
-        while half > 1:
-            half = half // 2
-            for k in range(half):
-                own[k] = two_sum(own[k], own[k + half], &error)
-                errors[k] = (errors[k] + errors[k + half]) + error
+        halve_exactly(own, errors, FOLDED_SUMS, 1)
         lost[0] = errors[0]
         return own[0]
 
@@ -453,6 +464,16 @@ cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b
     cdef double sum = a.first + b.first
     cdef double part = sum - a.first
     return Pair(sum, (a.second + b.second) + ((a.first - (sum - part)) + (b.first - part)))
+
+
+cdef inline void add_both(Pair part, Pair* first, Pair* second) noexcept nogil:
+    # each of two sums to its own, which has the rounding errors
+    first[0] = add_compensated(first[0], 0, Pair(part.first, 0.0), 0)
+    second[0] = add_compensated(second[0], 0, Pair(part.second, 0.0), 0)
+
+
+cdef inline Pair both_with_losses(Pair first, Pair second) noexcept nogil:
+    return Pair(with_losses(first.first, first.second), with_losses(second.first, second.second))
 
 
 cdef inline Pair compensated_block(
@@ -756,13 +777,12 @@ cdef inline Pair merge_blocks(sum_function block, merge_function merge, const vo
         size = size_of_block(n, b)
         part = blocks.parts[b] if blocks.parts != NULL else block(NULL, context, b * BLOCK, size)
         if merge == NULL:
-            first = add_compensated(first, 0, Pair(part.first, 0.0), 0)
-            second = add_compensated(second, 0, Pair(part.second, 0.0), 0)
+            add_both(part, &first, &second)
         else:
             total = merge(total, b * BLOCK, part, size) if b > 0 else part
     free(blocks.parts)
     if merge == NULL:
-        return Pair(with_losses(first.first, first.second), with_losses(second.first, second.second))
+        return both_with_losses(first, second)
     return total
 
 

@@ -1,10 +1,10 @@
 # Sums and maps of SHORT_ROWS short rows side by side. Their sums have the order of reductions.pxd to the last bit, but
 # the last halves of the rows' partial sums, and what follows from the sums, share registers. No mathematics, no Python.
-from ..lanes cimport F64_LANES, at_least, called, f32x, f64x, load_f64, real, splat_f64, store_f64, two_sum
+from ..lanes cimport F64_LANES, at_least, called, f32x, f64x, load_f64, real, splat_f64, store_f64
 from .columns cimport MOST_HALVES, halves, wide_halves
 from .operations cimport SHORT_ROWS
 from .reductions cimport (
-    FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_long_folds, add_long_terms, add_products, add_terms,
+    FOLDED_SUMS, MOST_SUMS, SUMS, add_exact_parts, add_folds, add_long_folds, add_long_terms, add_products, add_terms,
     end_losses, fill, halved, last_part,
 )
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
@@ -108,11 +108,11 @@ cdef inline void short_totals(f64x* parts, double* totals) noexcept nogil:
 
 cdef inline void add_halves_exactly(f64x* parts, f64x* losses, int half) noexcept nogil:
     # add_halves, with the rounding errors
-    cdef f64x lost
     cdef int k
     for k in range(half):
-        parts[k] = two_sum(zip_low(parts[k], parts[k + half]), zip_high(parts[k], parts[k + half]), &lost)
-        losses[k] = (zip_low(losses[k], losses[k + half]) + zip_high(losses[k], losses[k + half])) + lost
+        parts[k] = add_exact_parts(
+            zip_low(parts[k], parts[k + half]), zip_low(losses[k], losses[k + half]),
+            zip_high(parts[k], parts[k + half]), zip_high(losses[k], losses[k + half]), &losses[k])
 
 
 ctypedef void (*exact_function)(f64x* parts, f64x* losses, double* totals) noexcept nogil

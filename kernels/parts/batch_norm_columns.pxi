@@ -217,8 +217,7 @@ cdef void add_all(Problem* problem, bint folded) noexcept nogil:
         if not problem.stands:
             sum = two_sum(sum, wide(<const f64x*>sums, 2 * count + i, n), &lost)
         lost = lost + wide(<const f64x*>sums, count + i, n)
-        # of infinite sums they are NaN
-        put_lanes(sums + i, n, sum + where_less(magnitude(lost), splat_f64(INFINITY), lost, splat_f64(0.0)))
+        put_lanes(sums + i, n, end_losses(sum, lost))
         i += n
 
 

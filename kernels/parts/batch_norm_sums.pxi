@@ -13,7 +13,6 @@ cdef enum:
     PIECE = 1 << 15  # elements of a channel that a thread adds up at a time
     CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
     FOLDED = 128  # elements that are added up at a time: whole folds
-    STRIP = 64  # elements of float64 whose partial sums are added to totals: whole ones of those
     MOST_TERMS = 16  # of a partial sum of shorter segments, or so many and those of one segment more
 
 cdef struct Channel:
@@ -120,15 +119,8 @@ cdef inline void point_at(const real* like, const Channel* channel, bint in_plac
 
 cdef inline void add_exactly(f64x* sums, f64x* totals) noexcept nogil:
     # the partial sums of both, eight of each that are left by halves, to totals, behind which their rounding errors are
-    cdef f64x lost
-    cdef int k, parts = SUMS // 2
-    while parts >= FOLDED_SUMS:
-        for k in range(2 * parts):
-            sums[k] = sums[k] + sums[k + 2 * parts]
-        parts = parts // 2
-    for k in range(2 * FOLDED_SUMS):
-        totals[k] = two_sum(totals[k], sums[k], &lost)
-        totals[2 * FOLDED_SUMS + k] = totals[2 * FOLDED_SUMS + k] + lost
+    halve_strip(sums, 2)
+    add_strip(totals, totals + 2 * FOLDED_SUMS, sums, 2 * FOLDED_SUMS)
 
 
 cdef inline Pair add_segments(
@@ -269,11 +261,10 @@ cdef inline Pair sums_of_channel(const real* like, const Channel* channel, Py_ss
         if real is f32x:
             total = add_pairs(total, 0, part, 0)
         else:
-            first = add_compensated(first, 0, Pair(part.first, 0.0), 0)
-            second = add_compensated(second, 0, Pair(part.second, 0.0), 0)
+            add_both(part, &first, &second)
     if real is f32x:
         return total
-    return Pair(with_losses(first.first, first.second), with_losses(second.first, second.second))
+    return both_with_losses(first, second)
 
 
 cdef inline Pair averages_of(Pair sums, const Channel* channel) noexcept nogil:
