@@ -9,6 +9,7 @@ import lanewise as lw
 import ml_dtypes
 import numpy as np
 import pytest
+from along_axis import in_page
 from lanewise.kernels import batch_norm, losses, normalize, norms, operands, softmax
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -212,15 +213,6 @@ def test_rows_of_no_elements_take_no_time(run_python):
     assert done.stdout.split("\n")[:6] == [*["(1125899906842624, 0)"] * 5, "(0, 1125899906842624)"], done.stderr
 
 
-def placed(x, offset):
-    """A copy of `x` whose memory begins `offset` bytes behind a cache line."""
-    memory = np.empty(x.nbytes + 128, np.uint8)
-    first = -memory.ctypes.data % 64 + offset
-    copy = memory[first : first + x.nbytes].view(x.dtype).reshape(x.shape)
-    copy[...] = x
-    return copy
-
-
 @pytest.mark.parametrize("n", [129, 136, 257, 500, 1000, 1024, 1032, 1366, 4096])
 def test_rows_that_share_a_call_have_the_bits_of_each_alone(n):
     # layer_norm takes eight at a time, and one of which the guessed mean is poor or the range wide in another way;
@@ -234,8 +226,8 @@ def test_rows_that_share_a_call_have_the_bits_of_each_alone(n):
         x[13] *= {"tiny": 2.0**-120, "huge": 2.0**100, "constant": 0.0}.get(odd, 1.0)
         given = [lw.layer_norm(each, weight, bias, return_stats=True) for each in x]
         for offset in (0, 4, 16, 32):
-            own = placed(x, offset)
-            found = lw.layer_norm(own, weight, bias, out=own if offset == 4 else placed(x, 16), return_stats=True)
+            own = in_page(x, offset)
+            found = lw.layer_norm(own, weight, bias, out=own if offset == 4 else in_page(x, 16), return_stats=True)
             for k in range(3):
                 assert [each.tobytes() for each in found[k]] == [each[k].tobytes() for each in given]
         x[13] = x[12]
@@ -244,8 +236,8 @@ def test_rows_that_share_a_call_have_the_bits_of_each_alone(n):
         wide = grad.astype(dtype)
         expected = np.ascontiguousarray(lw.softmax_backward(*map(np.ascontiguousarray, (wide.T, y.T)), axis=0).T)
         for offset in (0, 8, 16, 32):
-            own = placed(wide, offset)
-            out = {0: None, 8: own}.get(offset, placed(y, 16))
+            own = in_page(wide, offset)
+            out = {0: None, 8: own}.get(offset, in_page(y, 16))
             assert lw.softmax_backward(own, y, out=out).tobytes() == expected.tobytes()
             assert lw.softmax_backward(wide[:1], y[:1]).tobytes() == expected[:1].tobytes()
 
