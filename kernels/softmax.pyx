@@ -13,14 +13,15 @@ from libc.string cimport memcpy
 cimport numpy as np
 
 from .lanes cimport (
-    any_count, at_least, bits_f32, bits_f64, end_stream, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude,
-    real, splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
+    any_count, at_least, bits_f32, bits_f64, end_stream, f32x, f64x, fma, fold_products_f32, from_bits_f32,
+    from_bits_f64, magnitude, real, splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64,
+    widen_u8_u32, widen_u8_u64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    BLOCK, SUMS, Pair, add_element, add_more_terms, add_plain_terms, element, fold_block, largest_lane, map_bfloat16,
-    map_block, map_from, map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either,
-    tree,
+    BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, SUMS, Pair, add_element, add_more_terms, add_plain_terms, add_products,
+    element, fill as fill_registers, fold_block, largest_lane, map_bfloat16, map_block, map_from, map_row, merge_row,
+    product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
 )
 from .loops.operations cimport (
     BFLOAT16_ROWS, FROM_MEMORY, GROUP, GROUP_BYTES, MOST_REGISTERS, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES,
@@ -29,7 +30,7 @@ from .loops.operations cimport (
     with_all_rows, with_columns, with_short_rows, without_copies,
 )
 from .loops.partial_sums cimport prefetch
-from .loops.registers cimport LINE, itemsize, just_behind, lanes, load, skip, store, store_part, stream
+from .loops.registers cimport LINE, head, itemsize, just_behind, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
     MOST_HALVES, MOST_LANES, collides, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
     sum_column_terms, take_column_numbers,

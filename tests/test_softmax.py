@@ -244,13 +244,15 @@ def test_neighbouring_rows_past_the_caches(function, classes, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n", [17, 300, 767, 768, 1000, 5000])
+@pytest.mark.parametrize("n", [17, 65, 100, 300, 767, 768, 1000, 5000])
 @pytest.mark.parametrize("function", [lw.softmax_backward, lw.softmin_backward, lw.log_softmax_backward])
 def test_no_bit_of_a_gradient_depends_on_places_in_a_page(function, dtype, n):
-    # one that stands just behind grad or y, but for whole pages, is written from its end on, and registers begin where
-    # grad and y have a boundary, if they stand alike
-    grad, y = rows(dtype, n, count=5), lw.softmax(rows(dtype, n, seed=1, count=5))
-    expected = function(grad, y).tobytes()
+    # Long rows that stand just behind grad or y, but for whole pages, are written from their end on, and registers
+    # begin where grad and y have a boundary, if they stand alike. Of many short ones each is written while the next is
+    # summed.
+    count = max(5, 3000 // n)
+    grad, y = rows(dtype, n, count=count), lw.softmax(rows(dtype, n, seed=1, count=count))
+    expected = b"".join(function(grad[r], y[r]).tobytes() for r in range(count))
     for of_grad, of_y, of_result in (
             (0, 0, 0), (16, 16, 32), (16, 16, 80), (16, 32, 48), (16, 80, 144), (48, 16, 64), (64, 64, 24),
             (16, 80, 48), (8, 72, 3000), (72, 8, 4088), (0, 32, 16)):
