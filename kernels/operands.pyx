@@ -725,6 +725,24 @@ def refuse_narrow(name, dtype, held):
         raise TypeError(f"{name}: out of dtype {held} does not take results of dtype {dtype}") from None
 
 
+def fitting(name, out, tuple shape):
+    """An `out` that has this shape, as NumPy's own array over its memory: parts and reshaped forms of a matrix have two
+    axes, whatever was asked for."""
+    check_out(name, out)
+    if out.shape != shape:
+        raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {shape}")
+    return np.asarray(out)
+
+
+def stored(name, out, values):
+    """`out`, which may hold fewer bits than these values, with them in it; an error where it has another shape."""
+    place = fitting(name, out, np.shape(values))
+    refuse_narrow(name, values.dtype, out.dtype)
+    with np.errstate(all="ignore"):  # some may be beyond what it holds
+        np.copyto(place, values, "same_kind")
+    return out
+
+
 # The call of an elementwise function whose parameters may be Python numbers, which become operands in the precision of
 # the computation.
 
@@ -1064,12 +1082,11 @@ cdef tuple kept_apart(name, bytes kinds, tuple operands, tuple out):
 
 
 cdef int refuse_shapes(name, bytes kinds, tuple operands, tuple out) except -1:
-    # NumPy's error names the gufunc, which is not public
+    # NumPy's error names the gufunc, which is not public, and it fills what has more axes in front
     cdef Py_ssize_t k
     for k in range(len(out)):
         if isinstance(out[k], np.ndarray) and kinds[len(operands) + k] == c"r" and out[k].shape != operands[0].shape:
-            raise ValueError(f"{name}: out of shape {out[k].shape} does not fit; expected shape "
-                             f"{operands[0].shape}") from None
+            raise ValueError(f"{name}: out of shape {out[k].shape} does not fit; expected shape {operands[0].shape}")
     return 0
 
 
@@ -1081,6 +1098,7 @@ def call(name, gufunc, tuple operands, tuple out=(), **keywords):
     check_count(gufunc, operands, out)
     if out:
         check_outputs(name, out)
+        refuse_shapes(name, kinds, operands, out)
         operands = kept_apart(name, kinds, operands, out)
     callers = enter_environment()  # for what NumPy converts
     try:
@@ -1097,9 +1115,6 @@ def call(name, gufunc, tuple operands, tuple out=(), **keywords):
                                if first.ndim else 1)
         if isinstance(found, MemoryError):
             raise found from None
-        raise
-    except ValueError:
-        refuse_shapes(name, kinds, operands, out)
         raise
     except TypeError as error:
         if hasattr(error, "out_i"):  # NumPy's error for an output names the gufunc, which is not public
@@ -1483,12 +1498,12 @@ cdef bint converts(bytes kinds, tuple operands, tuple out):
     # whether NumPy may convert operands to the dtype of another, or results to what an output holds
     cdef Py_ssize_t k
     for k in range(1, len(operands)):
-        if isinstance(operands[0], np.ndarray) and isinstance(operands[k], np.ndarray) and kinds[k] in b"rv" and (
+        if isinstance(operands[0], np.ndarray) and isinstance(operands[k], np.ndarray) and kinds[k] in b"rvm" and (
                 np.PyArray_TYPE(<np.ndarray>operands[0]) != np.PyArray_TYPE(<np.ndarray>operands[k])):
             return True
     for place in out:
         for k in range(len(operands)):
-            if isinstance(place, np.ndarray) and kinds[k] in b"rv" and (
+            if isinstance(place, np.ndarray) and kinds[k] in b"rvm" and (
                     np.PyArray_TYPE(<np.ndarray>place) != np.PyArray_TYPE(<np.ndarray>operands[k])):
                 return True
     return False

@@ -110,6 +110,8 @@ def test_mutate_into_out():
     assert (population == expected).all()
     with pytest.raises(ValueError, match=r"out is an array uint8\[5, 500\]; got uint8\[4, 500\]"):
         genome.mutate(population, 0.1, 2, out[:4], n_weights=999)
+    with pytest.raises(TypeError, match=r"out is an array uint8\[5, 500\]; got MaskedArray"):
+        genome.mutate(population, 0.1, 2, np.ma.array(out), n_weights=999)
     out.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         genome.mutate(population, 0.1, 2, out, n_weights=999)

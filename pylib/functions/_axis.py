@@ -8,9 +8,9 @@ import numpy as np
 from ..kernels.operands import (
     as_array,
     call,
-    check_out,
     checked,
     dtype_given,
+    fitting,
     floating,
     floats_beside,
     from_zero,
@@ -19,6 +19,7 @@ from ..kernels.operands import (
     refuse_narrow,
     rounded_to,
     rows_at_once,
+    stored,
     truth,
     vector,
     whole,
@@ -201,22 +202,6 @@ def as_rows(x, axis):
     return x.reshape(p, 1, -1) if q == 1 and x.size else x.reshape(p, x.shape[axis], q).transpose(0, 2, 1)
 
 
-def fitting(name, out, shape):
-    """An array to write to, which must have that shape."""
-    check_out(name, out)
-    if out.shape != shape:
-        raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {shape}")
-    return out
-
-
-def stored(name, out, values):
-    """`out`, which may hold fewer bits than these values, with them in it."""
-    refuse_narrow(name, values.dtype, out.dtype)
-    with np.errstate(all="ignore"):  # some may be beyond what it holds
-        np.copyto(out, values, "same_kind")
-    return out
-
-
 def new(x, gufunc, *operands):
     """An array like `x` for the first output of a gufunc of these operands."""
     dtypes = {operand.dtype for operand in operands}
@@ -233,12 +218,13 @@ def fill(name, out, x, gufunc, operands, shaped, filled):
     filled and copied."""
     if out is None:
         out = new(x, gufunc, *operands)
-    view = shaped(fitting(name, out, x.shape))
+    place = fitting(name, out, x.shape)
+    view = shaped(place)
     if np.may_share_memory(view, out):
         return out, filled(view)
-    place = np.empty(out.shape, out.dtype)
-    result = filled(shaped(place))
-    out[...] = place
+    apart = np.empty(out.shape, out.dtype)
+    result = filled(shaped(apart))
+    place[...] = apart
     return out, result
 
 

@@ -144,7 +144,7 @@ def glu(x, axis=-1, *, out=None):
     halves = _halves("glu", array_given("glu", "x", x), axis)
     if out is None:
         return _kernels.glu_ufunc(*halves)
-    return _into(fitting("glu", out, halves[0].shape), _kernels.glu_ufunc, halves, out)
+    return _into(out, _kernels.glu_ufunc, halves, fitting("glu", out, halves[0].shape))
 
 
 @_documentation.with_bound
@@ -187,5 +187,5 @@ def glu_backward(grad, x, axis=-1, *, out=None):
                          f"{halves[0].shape}")
     if out is None:
         out = np.empty(x.shape, _kernels.glu_backward_ufunc.resolve_dtypes((x.dtype,) * 3 + (None,) * 2)[-1])
-    grad_x = fitting("glu_backward", out, x.shape)
-    return _into(grad_x, _kernels.glu_backward_ufunc, (grad, *halves), _halves("glu_backward", grad_x, axis))
+    places = _halves("glu_backward", fitting("glu_backward", out, x.shape), axis)
+    return _into(out, _kernels.glu_backward_ufunc, (grad, *halves), places)

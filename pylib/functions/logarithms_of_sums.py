@@ -9,7 +9,6 @@ from ..kernels.operands import last_axes
 from ._axis import (
     broadcast_beside,
     checked,
-    fitting,
     floating,
     floats_beside,
     of_number,
@@ -130,7 +129,7 @@ def _logsumexp(x, axis, out, keepdims, where, b, return_sign):
     if keepdims:
         logs = np.reshape(logs, _kept_shape(name, x, axis))
         signs = np.reshape(signs, logs.shape) if return_sign else None
-    y = rounded_to(x.dtype, logs) if out is None else stored(name, fitting(name, out, np.shape(logs)), logs)
+    y = rounded_to(x.dtype, logs) if out is None else stored(name, out, logs)
     return (y, rounded_to(x.dtype, signs)) if return_sign else y
 
 

@@ -9,7 +9,7 @@ from ..environment import unflushed
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
 from ..kernels.operands import as_one_row, number_given, number_in, row_beside
-from ._axis import broadcast_beside, fitting, floating, floats_beside, in_rows, like, refuse_mask, rounded_to, stored
+from ._axis import broadcast_beside, floating, floats_beside, in_rows, like, refuse_mask, rounded_to, stored
 from ._documentation import with_bound
 from .losses import arriving, check_reduction
 
@@ -95,7 +95,7 @@ def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
         in_rows(name, gufunc, operands, rows[0])
         return out
     found = in_rows(name, gufunc, operands, None).reshape(x.shape)
-    return found if out is None else stored(name, fitting(name, out, x.shape), found)
+    return found if out is None else stored(name, out, found)
 
 
 @with_bound

@@ -37,7 +37,7 @@ def _output(out, rows, shape):
     # a fresh array; or the caller's, if it can be written in place; or else one that is copied into it afterwards
     if out is None:
         return room(*rows.shape)
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out is an array uint8{list(shape)}; got {type(out).__name__}")
     if out.dtype != np.uint8 or out.shape != shape:
         raise ValueError(f"out is an array uint8{list(shape)}; got {out.dtype}{list(out.shape)}")

@@ -13,8 +13,8 @@ from ..kernels.operands import (
     from_zero,
     plain,
     refuse_mask,
-    refuse_narrow,
     rounded_to,
+    stored,
     truth,
     whole,
 )
@@ -98,15 +98,7 @@ def promoted(name, **arrays):
 
 def finish(name, y, x, out):
     """The result in the dtype of `x`, or in `out`."""
-    if out is None:
-        return rounded_to(x.dtype, y)
-    check_out(name, out)
-    if out.shape != y.shape:
-        raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {y.shape}")
-    refuse_narrow(name, y.dtype, out.dtype)
-    with np.errstate(all="ignore"):
-        np.copyto(out, y, casting="same_kind")
-    return out
+    return rounded_to(x.dtype, y) if out is None else stored(name, out, y)
 
 
 def with_bound(function):
