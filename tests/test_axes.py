@@ -134,7 +134,7 @@ def test_weights_of_several_axes_are_those_of_pytorch():
 
 
 @pytest.mark.parametrize("keepdims", [False, True])
-@pytest.mark.parametrize("axis", [*AXES, 1, -1])
+@pytest.mark.parametrize("axis", [*AXES, *range(-3, 3)])
 def test_logsumexp_is_that_of_scipy(axis, keepdims):
     x, b = numbers(), np.random.default_rng(1).standard_normal((4, 1))
     grad = np.random.default_rng(2).standard_normal(np.shape(lw.logsumexp(x, axis, keepdims=keepdims)))

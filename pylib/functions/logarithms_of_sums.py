@@ -52,7 +52,7 @@ def _weights(name, b, x, where):
 def _kept_shape(name, x, axis):
     if last := last_axes(x, axis):
         return x.shape[:x.ndim - last] + (1,) * last
-    axes = whole_axes(name, x, axis)
+    axes = whole_axes(name, x, axis if several(axis) else (axis,))
     return tuple(1 if k in axes else size for k, size in enumerate(x.shape))
 
 
