@@ -611,13 +611,15 @@ def classified(name, logits, target, ignore_index=None, int axis=-1):
     cdef int64_t* classes_asked
     cdef int64_t ignored = 0
     cdef int layout = np.NPY_ARRAY_CARRAY_RO | np.NPY_ARRAY_FORCECAST
-    # beyond int64 it is the class of no row
-    cdef bint ignoring = ignore_index is not None and -2**63 <= ignore_index < 2**63
-    if ignoring:
-        ignored = ignore_index
-        layout |= np.NPY_ARRAY_ENSURECOPY
+    cdef bint ignoring
     refuse_mask(name, "target", target)
     asked = np.asarray(target if isinstance(target, np.ndarray) else array_given(name, "target", target))
+    # uint64 numbers from 2^63 on are negative below, as no class is; beyond its dtype a number is the class of no row
+    least = 0 if letter_of(asked) == c"u" and np.PyArray_ITEMSIZE(asked) == 8 else -2**63
+    ignoring = ignore_index is not None and least <= ignore_index < least + 2**64
+    if ignoring:
+        ignored = <int64_t>(<uint64_t>(ignore_index & (2**64 - 1)))
+        layout |= np.NPY_ARRAY_ENSURECOPY
     if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
         raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
     if axis < 0:

@@ -285,6 +285,22 @@ def test_no_classes_and_every_row_ignored():
         lw.nll_loss(x, target, weight=weight, ignore_index=-100)
 
 
+@pytest.mark.parametrize("dtype", ["<u8", ">u8"])
+@pytest.mark.parametrize("name", ["cross_entropy", "cross_entropy_backward", "nll_loss", "nll_loss_backward"])
+def test_classes_of_uint64_are_none_below_0(name, dtype):
+    given = (1.0,) if name.endswith("backward") else ()
+    x = np.random.default_rng(0).standard_normal((4, 5))
+
+    def call(classes, ignored):
+        return getattr(lw, name)(*given, x, classes, ignore_index=ignored)
+
+    for largest in (2**63, 2**64 - 100, 2**64 - 1):
+        classes = np.array([1, largest, 3, 4], dtype)
+        assert call(classes, largest).tobytes() == call(np.array([1, -1, 3, 4]), -1).tobytes()
+        with pytest.raises(ValueError, match=rf"{name}: target\[1\] is {largest}; expected 0 to 4"):
+            call(classes, largest - 2**64)
+
+
 @pytest.mark.parametrize("n", [0, 1, 7, 16, 31, 33, 63, 100, 300])
 @pytest.mark.parametrize("name", TORCH)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
