@@ -481,15 +481,15 @@ def from_zero(name, role, value, most=None):
     return value
 
 
-def checked(name, x, axis, expected="an int, a tuple of ints or None"):
-    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis, or of what a function
-    takes as one. A number has one axis, of itself."""
-    cdef np.ndarray array = floating(name, "x", x)
+def checked(name, x, axis, expected="an int, a tuple of ints or None", role="x"):
+    """`x` as an array, and `axis` counted from the front; an error where `x`, which has that role, has no such axis, or
+    of what a function takes as one. A number has one axis, of itself."""
+    cdef np.ndarray array = floating(name, role, x)
     cdef int axes = np.PyArray_NDIM(array)
     if type(axis) is not int:
         axis = whole(name, "axis", axis, expected)
     if not -max(axes, 1) <= axis < max(axes, 1):
-        raise ValueError(f"{name}: axis {axis} is out of range for x of shape {(<object>array).shape}")
+        raise ValueError(f"{name}: axis {axis} is out of range for {role} of shape {(<object>array).shape}")
     return array, axis + axes if axis < 0 else axis
 
 
@@ -603,10 +603,10 @@ cdef bint all_below(const int64_t* numbers, Py_ssize_t count, int64_t end) noexc
     return not (signs | others) >> 63
 
 
-def classified(name, logits, target, ignore_index=None, int axis=-1):
-    """Logits as an array, and the class asked for in each row along `axis` as C-contiguous int64, -1 where it is the
-    one to ignore; an error where they do not fit."""
-    cdef np.ndarray x = floating(name, "logits", logits), asked, indices
+def classified(name, role, np.ndarray x, target, ignore_index=None, int axis=-1):
+    """The class asked for in each row of `x`, which has that role, along `axis`: C-contiguous int64, -1 where it is the
+    one to ignore; an error where the target does not fit."""
+    cdef np.ndarray asked, indices
     cdef Py_ssize_t i, classes
     cdef int64_t* classes_asked
     cdef int64_t ignored = 0
@@ -625,20 +625,20 @@ def classified(name, logits, target, ignore_index=None, int axis=-1):
     if axis < 0:
         axis += np.PyArray_NDIM(x)
     if not without_axis(asked, x, axis):
-        raise ValueError(f"{name}: target of shape {(<object>asked).shape} does not fit logits of shape "
+        raise ValueError(f"{name}: target of shape {(<object>asked).shape} does not fit {role} of shape "
                          f"{(<object>x).shape}; expected {(<object>x).shape[:axis] + (<object>x).shape[axis + 1:]}")
     classes = np.PyArray_DIM(x, axis)
     indices = np.PyArray_FROMANY(asked, np.NPY_INT64, 0, 0, layout)
     classes_asked = <int64_t*>np.PyArray_DATA(indices)
     if not ignoring and all_below(classes_asked, np.PyArray_SIZE(indices), classes):
-        return x, indices
+        return indices
     for i in range(np.PyArray_SIZE(indices)):
         if ignoring and classes_asked[i] == ignored:
             classes_asked[i] = -1
         elif not 0 <= classes_asked[i] < classes:
             position = [int(k) for k in np.unravel_index(i, (<object>asked).shape)]
             raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; expected 0 to {classes - 1}")
-    return x, indices
+    return indices
 
 
 def plain_classes(x, target, weight, ignore_index, axis):
@@ -696,15 +696,16 @@ def plain_classes(x, target, weight, ignore_index, axis):
     return None if signs >> 63 else (logits, chosen, indices, weight, <double>count)
 
 
-def vector(name, role, values, np.ndarray x, Py_ssize_t axis):
-    """A weight or a bias as an array of the length of `x` along `axis`, or what stands for none."""
+def vector(name, role, values, np.ndarray x, Py_ssize_t axis, beside="x"):
+    """A weight or a bias as an array of the length along `axis` of `x`, whose role is `beside`, or what stands for
+    none."""
     if values is None:
         return ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
     if not np.PyArray_CheckExact(values) or not taken(values):
         values = floats_beside(name, role, values, x)
     if np.PyArray_NDIM(values) != 1 or np.PyArray_DIM(values, 0) != np.PyArray_DIM(x, <int>axis):
-        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {(<object>x).shape}; along "
-                         f"axis {axis} it must have shape {(<object>x).shape[axis:axis + 1]}")
+        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit {beside} of shape {(<object>x).shape}; "
+                         f"along axis {axis} it must have shape {(<object>x).shape[axis:axis + 1]}")
     return values
 
 
@@ -818,8 +819,10 @@ def apply(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, *numbers)
 
 
 cdef int refuse_operands(str said, tuple roles, str kernel, tuple operands) except -1:
-    # NumPy's error names the ufunc, which is not public, and not the operand that is no number
+    # errors of the call of a ufunc name that, which is not public, and not the operand that is no number
     cdef Py_ssize_t k
+    for k in range(len(operands)):
+        refuse_tensor(roles[0], roles[k + 1], operands[k])
     if not re.search(rf"(^|ufunc '?){kernel}\b(?!:)", said):
         return 0
     for k in range(len(operands)):

@@ -325,7 +325,7 @@ def test_errors():
             (lambda: lw.rms_norm_backward(x, x, axis=(0, 1), rstd=np.ones(3)), ValueError,
              r"rstd of shape \(3,\) does not fit .* without axes \(0, 1\) it must have shape \(5,\)"),
             (lambda: lw.softmax_backward(np.ones(3), x, None), ValueError,
-             r"softmax_backward: grad of shape \(3,\) does not fit x")):
+             r"softmax_backward: grad of shape \(3,\) does not fit y")):
         with pytest.raises(error, match=message):
             call()
 

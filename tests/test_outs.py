@@ -1,5 +1,5 @@
 """What every function with an `out` does with it: fills it, whatever its class, dtype and place in memory, or refuses
-it before anything is written. The functions are found by their signatures, and their operands by the names of these."""
+it before anything is written. The functions are found by their signatures, and their operands by their names."""
 
 import functools
 import inspect
@@ -8,14 +8,13 @@ import warnings
 import lanewise as lw
 import numpy as np
 import pytest
+from called import RNG, is_elementwise, operands, parameters
 
-RNG = np.random.default_rng(0)
 SHAPES = [(4, 6), (4, 6, 8), (3, 4, 5, 2)]
 # which results an `out` is for; a tuple of several, where there are several
 PLACES = {"add_rms_norm": (0, 1), "cross_entropy_with_grad": (1,), "geglu_backward": (0, 1),
           "linear_backward": (0, 1, 2), "reglu_backward": (0, 1), "swiglu_backward": (0, 1)}
 EXACT = {"linear", "linear_backward"}  # which want a dtype, and the latter C-contiguous memory
-ALSO = {("batch_norm", "running_mean"), ("batch_norm", "running_var"), ("reparameterize", "rng")}
 OPTIONS = {"axis": [0, (0, 1), None], "return_stats": [True], "training": [True], "reduction": ["none"],
            "keepdims": [True], "safe": [True], "interleaved": [True], "use_input_stats": [True], "causal": [True],
            "algorithm": ["one_pass"], "p": [1, 3.0], "return_eps": [True]}
@@ -28,62 +27,23 @@ class Subclass(np.ndarray):
     """An array that is not exactly an ndarray."""
 
 
-def parameters(function):
-    return inspect.signature(function).parameters if not isinstance(function, np.ufunc) else {}
-
-
-def is_elementwise(name):
-    """Whether errors about an `out` are NumPy's, which writes to whatever it casts to."""
-    return isinstance(FUNCTIONS[name], np.ufunc) or "keywords" in parameters(FUNCTIONS[name])
-
-
 FUNCTIONS = {name: function for name in lw.__all__ if callable(function := getattr(lw, name)) and (
-    isinstance(function, np.ufunc) or (inspect.isroutine(function) and "out" in parameters(function)))}
-
-
-def operands(name, shape, dtype):
-    """What a function must be given, for rows of a shape."""
-    function, n = FUNCTIONS[name], shape[-1]
-
-    def numbers(*size):
-        return RNG.uniform(0.1, 0.9, size).astype(dtype)
-
-    classes = not name.startswith(("mse", "l1", "huber", "binary"))
-    of_role = {"cos": (n // 2,), "sin": (n // 2,), "mean": shape[1:2], "rstd": shape[1:2], "running_mean": shape[1:2],
-               "running_var": shape[1:2]}
-    given = {"num_groups": 2, "rng": 5, "threshold": 0.5, "value": 0.25}
-    if classes:
-        given["target"] = RNG.integers(0, n, shape[:-1])
-    if name.startswith("dropout"):
-        given["p"] = 0.4
-    if name.startswith("linear"):
-        of_role["weight"] = (n, n)
-    if name.startswith("logsumexp"):
-        of_role["grad"] = shape[:-1]
-    if name == "glu_backward":
-        of_role["grad"] = (*shape[:-1], n // 2)
-    if "reduction" in parameters(function):
-        given["grad"] = 1.0
-    if isinstance(function, np.ufunc):
-        return [numbers(*shape) for _ in range(function.nin)], {}
-    wanted = [p for p in parameters(function).values() if p.kind is not p.VAR_KEYWORD and (
-        p.default is p.empty or (name, p.name) in ALSO)]
-    made = {p.name: given[p.name] if p.name in given else numbers(*of_role.get(p.name, shape)) for p in wanted}
-    return [made.pop(p.name) for p in wanted if p.kind is p.POSITIONAL_OR_KEYWORD], made
+    isinstance(function, np.ufunc) or (inspect.isroutine(function) and "out" in parameters(name)))}
 
 
 def given(name, dtype, size=1.0):
     """Arguments of a function: of several shapes, and each option alone that changes how it goes about its work. What
     it is given in floats is of this size."""
-    options = [(role, value) for role in OPTIONS if role in parameters(FUNCTIONS[name]) and (name, role) not in WITHOUT
+    options = [(role, value) for role in OPTIONS if role in parameters(name) and (name, role) not in WITHOUT
                for value in OPTIONS[role]]
     for shape in SHAPES:
         for role, value in [(None, None), *options]:
-            arrays, keywords = operands(name, shape, dtype)
-            if value == "none" and isinstance(arrays[0], float):
-                arrays[0] = np.ones(shape[:-1] if name.startswith(("cross", "nll")) else shape, dtype)
-            yield [array * size if isinstance(array, np.ndarray) and array.dtype.kind == "f" else array
-                   for array in arrays], {**keywords, **({role: value} if role else {})}
+            made = operands(name, shape, dtype)
+            if value == "none" and "grad" in made:
+                made["grad"] = np.ones(shape[:-1] if name.startswith(("cross", "nll")) else shape, dtype)
+            made = {key: one * size if isinstance(one, np.ndarray) and one.dtype.kind == "f" else one
+                    for key, one in made.items()}
+            yield [made.pop(key) for key in list(made) if isinstance(key, int)], made | ({role: value} if role else {})
 
 
 def calls(name, dtype="float64", size=1.0):

@@ -277,7 +277,7 @@ def test_out_and_errors():
     assert (x == expected).all()
     with pytest.raises(ValueError, match=r"softmax: axis 2 is out of range for x of shape \(3, 100\)"):
         lw.softmax(x, 2)
-    with pytest.raises(ValueError, match=r"grad of shape \(2,\) does not fit x of shape \(3, 100\)"):
+    with pytest.raises(ValueError, match=r"grad of shape \(2,\) does not fit y of shape \(3, 100\)"):
         lw.softmax_backward(np.zeros(2), x)
 
 

@@ -35,11 +35,11 @@ _MOST_WIDENED = 16384  # that are one row
 _NONE: dict = {}  # operands of a kind that a function lacks
 
 
-def like(name, role, other, x):
-    """Another array of the shape of `x`."""
+def like(name, role, other, x, beside="x"):
+    """Another array of the shape of `x`, whose role is `beside`."""
     other = floating(name, role, other)
     if other.shape != x.shape:
-        raise ValueError(f"{name}: {role} of shape {other.shape} does not fit x of shape {x.shape}")
+        raise ValueError(f"{name}: {role} of shape {other.shape} does not fit {beside} of shape {x.shape}")
     return other
 
 
@@ -81,26 +81,28 @@ def several(axis):
     return axis is None or isinstance(axis, tuple)
 
 
-def whole_axes(name, x, axis):
-    """The axes of `x` that a tuple or None names, counted from the front, in their order; or one that was checked."""
+def whole_axes(name, x, axis, role="x"):
+    """The axes of `x`, which has that role, that a tuple or None names, counted from the front, in their order; or one
+    that was checked."""
     if axis is None:
         return tuple(range(x.ndim))
     if not isinstance(axis, tuple):
         return (axis,)
-    axes = tuple(sorted(checked(name, x, one, "an int")[1] for one in axis))
+    axes = tuple(sorted(checked(name, x, one, "an int", role)[1] for one in axis))
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
     return axes if x.ndim else ()
 
 
-def broadcast_beside(name, role, values, x):
-    """An operand that broadcasts to the shape of `x`, in that shape."""
+def broadcast_beside(name, role, values, x, beside="x"):
+    """An operand that broadcasts to the shape of `x`, whose role is `beside`, in that shape."""
     refuse_mask(name, role, values)
     array = as_array(name, role, values)
     try:
         return np.broadcast_to(array, x.shape)
     except ValueError:
-        raise ValueError(f"{name}: {role} of shape {array.shape} does not broadcast to x of shape {x.shape}") from None
+        raise ValueError(f"{name}: {role} of shape {array.shape} does not broadcast to {beside} of shape {x.shape}"
+                         ) from None
 
 
 def _merged(array, axes):
@@ -123,16 +125,16 @@ def over_axes(function, rows, axis, out=None, *, beside=_NONE, vectors=_NONE, st
     their names, x last; `beside` others that broadcast to it, `vectors` weights of the shape of these axes, and
     `statistics` numbers a row. `gives` has a letter for each result: r as x, v as a vector, s one a row; a place in
     `out` for each of the first, which is a tuple where a function wants one."""
-    *others, (_, x) = rows.items()
+    *others, (own, x) = rows.items()
     name = name or function.__name__
-    x = floating(name, "x", x)
-    axes = whole_axes(name, x, axis)
+    x = floating(name, own, x)
+    axes = whole_axes(name, x, axis, own)
     shape, vector_shape = x.shape, tuple(x.shape[k] for k in axes)
-    merged = [_merged(like(name, role, array, x), axes) for role, array in others]
+    merged = [_merged(like(name, role, array, x, own), axes) for role, array in others]
     merged.append(_merged(x, axes))
     given = {}
     for role, values in beside.items():
-        given[role] = values if values is None else _merged(broadcast_beside(name, role, values, x), axes)
+        given[role] = values if values is None else _merged(broadcast_beside(name, role, values, x, own), axes)
     for role, values in vectors.items():
         if values is not None:
             values = floats_beside(name, role, values, x)

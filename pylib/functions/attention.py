@@ -155,8 +155,8 @@ def masked_softmax_backward(grad, y, scale=1.0, *, out=None):
     -----
     %(bound)s
     """
-    y, _ = checked("masked_softmax_backward", y, -1)
-    grad = like("masked_softmax_backward", "grad", grad, y)
+    y, _ = checked("masked_softmax_backward", y, -1, role="y")
+    grad = like("masked_softmax_backward", "grad", grad, y, "y")
     scale = _number("masked_softmax_backward", "scale", scale)
     if y.ndim == 0:
         raise ValueError("masked_softmax_backward: y has no axis of keys; expected shape (..., keys)")

@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 
 from ..kernels import activations as _kernels
-from ..kernels.operands import apply, array_given, refuse_limit, share_memory
+from ..kernels.operands import apply, array_given, refuse_limit, refuse_no_numbers, share_memory
 from . import _documentation
 from ._axis import fitting, refuse_mask, whole
 from .table import GATES
@@ -100,14 +100,23 @@ def _halves(name, x, axis):
     return x[*before, :half], x[*before, half:]
 
 
-def _into(result, ufunc, operands, out):
-    # the result, of which `out` is or are views, filled; it may be of fewer bits than what is computed
-    if all(operand.dtype == result.dtype for operand in operands):
-        ufunc(*operands, out=out)
-    else:
+def _called(roles, function, operands, out=None):
+    # of operands alone, or filling `out`, which may be of fewer bits than what is computed; NumPy's errors name no role
+    try:
+        if out is None:
+            return function(*operands)
+        if all(operand.dtype == out[0].dtype for operand in operands):
+            return function(*operands, out=out)
         with np.errstate(all="ignore"):
-            ufunc(*operands, out=out)
-    return result
+            return function(*operands, out=out)
+    except TypeError:
+        for role, operand in zip(roles[1:], operands, strict=True):
+            refuse_no_numbers(roles[0], role, operand)
+        raise
+
+
+def _dtype_of_slopes(x):
+    return _kernels.glu_backward_ufunc.resolve_dtypes((x.dtype,) * 3 + (None,) * 2)[-1]
 
 
 @_documentation.with_bound
@@ -143,8 +152,9 @@ def glu(x, axis=-1, *, out=None):
     """
     halves = _halves("glu", array_given("glu", "x", x), axis)
     if out is None:
-        return _kernels.glu_ufunc(*halves)
-    return _into(out, _kernels.glu_ufunc, halves, fitting("glu", out, halves[0].shape))
+        return _called(("glu", "x", "x"), _kernels.glu_ufunc, halves)
+    _called(("glu", "x", "x"), _kernels.glu_ufunc, halves, (fitting("glu", out, halves[0].shape),))
+    return out
 
 
 @_documentation.with_bound
@@ -186,6 +196,7 @@ def glu_backward(grad, x, axis=-1, *, out=None):
         raise ValueError(f"glu_backward: grad of shape {grad.shape} does not fit x of shape {x.shape}; expected "
                          f"{halves[0].shape}")
     if out is None:
-        out = np.empty(x.shape, _kernels.glu_backward_ufunc.resolve_dtypes((x.dtype,) * 3 + (None,) * 2)[-1])
+        out = np.empty(x.shape, _called(("glu_backward", "x"), _dtype_of_slopes, (x,)))
     places = _halves("glu_backward", fitting("glu_backward", out, x.shape), axis)
-    return _into(out, _kernels.glu_backward_ufunc, (grad, *halves), places)
+    _called(("glu_backward", "grad", "x", "x"), _kernels.glu_backward_ufunc, (grad, *halves), places)
+    return out

@@ -89,9 +89,10 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
 
 def _converted(name, x, target, weight, ignore_index, axis, kind, probable):
     # what _Asked begins with, and how many rows count in a mean
-    x = floating(name, "logits" if probable else "x", x)
+    role = "logits" if probable else "x"
+    x = floating(name, role, x)
     if x.ndim > 0 or np.ndim(axis) > 0 or axis != -1:
-        x, axis = checked(name, x, axis, "an int")
+        x, axis = checked(name, x, axis, "an int", role)
     axis = axis if x.ndim else -1
     probabilities = _probabilities(name, target, x) if probable else None
     if ignore_index is not None:
@@ -101,9 +102,9 @@ def _converted(name, x, target, weight, ignore_index, axis, kind, probable):
     if probabilities is not None:
         target, kind, rows = probabilities, "probabilities", x.size / max(x.shape[axis], 1)
     else:
-        _, target = classified(name, x, target, ignore_index, axis)
+        target = classified(name, role, x, target, ignore_index, axis)
         rows = _point_kernels.count_of(target)
-    weighted, weight = weight is not None, vector(name, "weight", weight, x, axis)
+    weighted, weight = weight is not None, vector(name, "weight", weight, x, axis, role)
     if weighted and (x.itemsize == 2 or weight.dtype != x.dtype):
         weight = rounded_to(_precision(x), weight)
     if weighted and not (weight.flags.c_contiguous and weight.flags.aligned):

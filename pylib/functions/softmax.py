@@ -26,20 +26,20 @@ from ._documentation import with_bound
 __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward", "softmin", "softmin_backward"]
 
 
-def _where(name, where, x):
-    # `where` as booleans of the shape of x
+def _where(name, where, x, role="x"):
+    # `where` as booleans of the shape of x, which has that role
     refuse_mask(name, "where", where)
     where = where if isinstance(where, np.ndarray) else as_array(name, "where", where)
     if where.dtype != np.bool:
         raise TypeError(f"{name}: where must hold booleans, not {where.dtype}")
-    return where if where.shape == x.shape else broadcast_beside(name, "where", where, x)
+    return where if where.shape == x.shape else broadcast_beside(name, "where", where, x, role)
 
 
-def left(name, x, where, otherwise):
-    """x, and another number where `where` leaves something out."""
+def left(name, x, where, otherwise, role="x"):
+    """x, which is of the shape of what has that role, and another number where `where` leaves something out."""
     if where is None:
         return x
-    where = np.ascontiguousarray(_where(name, where, x))
+    where = np.ascontiguousarray(_where(name, where, x, role))
     x = x if x.flags.aligned else x.copy()
     return _kernels.kept(np.ascontiguousarray(x), where, np.array(otherwise, x.dtype)).reshape(x.shape)
 
@@ -167,17 +167,17 @@ def _of_output(backward, gufunc, grad, y, axis, out, where, *sign):
     name = backward.__name__
     if where is None and (found := rows_at_once(name, gufunc, (grad, y, *sign), axis, out)) is not None:
         return found
-    y, axis = (floating(name, "x", y), axis) if several(axis) else checked(name, y, axis)
+    y, axis = (floating(name, "y", y), axis) if several(axis) else checked(name, y, axis, role="y")
     one = isinstance(axis, int)
     if one or last_axes(y, axis):
-        kept = left(name, like(name, "grad", grad, y), where, 0.0)
+        kept = left(name, like(name, "grad", grad, y, "y"), where, 0.0, "y")
         if where is not None and (found := rows_at_once(name, gufunc, (kept, y, *sign), axis, out)) is not None:
             return found
         if one and y.ndim == 0:
             return of_number(name, backward, (kept, y), out)
         if one:
             return on_axis(name, gufunc, (kept, y, *sign), axis, y.ndim, out)
-    return over_axes(backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
+    return over_axes(backward, {"grad": grad, "y": y}, axis, out, beside={"where": where})
 
 
 @with_bound
