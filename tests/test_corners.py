@@ -49,6 +49,35 @@ def test_a_vocabulary_of_equal_logits_in_float16():
     np.testing.assert_array_equal(lw.softmax(logits), np.float16(1 / 70_000))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, "bfloat16"])
+def test_a_mean_of_more_16_bit_numbers_than_the_dtype_counts(dtype):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    rows = 100_000
+    logits, target = np.zeros((rows, 3)).astype(dtype), np.zeros(rows, int)
+    exact, third = np.log(3.0).astype(dtype), np.full((rows, 3), 1 / 3).astype(dtype)
+    log_probabilities, weight = lw.log_softmax(logits), np.ones(3, dtype)
+    for loss in (lw.cross_entropy(logits, target), lw.cross_entropy_with_grad(logits, target)[0],
+                 lw.cross_entropy(logits, target, weight=weight), lw.cross_entropy(logits, third),
+                 lw.nll_loss(log_probabilities, target), lw.nll_loss(log_probabilities, target, weight=weight)):
+        assert loss == exact
+    for loss in (lw.mse, lw.l1):
+        assert loss(logits + logits.dtype.type(1), logits) == 1
+
+
+def test_softplus_far_out_is_the_number_itself():
+    x = row(-100, 100, 3e38)
+    np.testing.assert_allclose(lw.softplus(x), row(3.720076e-44, 100, 3e38), rtol=1e-6, atol=2e-45)
+    np.testing.assert_allclose(lw.softplus_backward(np.ones_like(x), x), row(0, 1, 1), atol=1e-43)
+
+
+def test_erf_near_zero_has_all_its_digits_in_16_bits():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    x = row(3e-7, 1e-7, 1e-30, dtype=ml_dtypes.bfloat16)
+    exact = (2 / np.sqrt(np.pi) * x.astype(float)).astype(ml_dtypes.bfloat16)
+    np.testing.assert_array_equal(lw.erf(x), exact)
+
+
 def test_zeros_of_float16_have_a_direction_of_zeros():
     np.testing.assert_array_equal(lw.normalize(row(0, 0, 0, dtype=np.float16)), row(0, 0, 0))
 
