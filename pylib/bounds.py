@@ -78,7 +78,7 @@ BOUNDS = {
 }
 
 # Gated units of the halves of an array, and the backwards of all gated units: each of two gradients keeps the bound. To
-# the gradient with respect to the gate, slope times `up` is what the slope is to others: it must be a normal number.
+# the gradient with respect to the gate, not only the slope must be a normal number, but also the slope times `up`.
 GATE_BOUNDS = {
     "glu": {"float32": 1.0, "float64": 1.0},
     "glu_backward": {"float32": 2.0, "float64": 2.0},
@@ -189,7 +189,7 @@ def functions():
 
 def of(function):
     """The bounds of a function in ULP, by the name of a dtype: float32 or float64."""
-    found = _ALL[function]
+    found = LEARNING_BOUNDS.get(function) or _ALL[function]
     return of(found) if isinstance(found, str) else found
 
 

@@ -43,7 +43,10 @@ What is tried:
   such rows found more than those of the table show: in float32 `rms_norm_backward` 3.9, `softmax_backward` 4.9 and
   `masked_softmax_backward` 5.0, in float64 `normalize_backward` (p of 3) 12.7, `softmin_backward` 5.3 and
   `log_softmax_backward` 4.4. The bounds allow for that.
-- Not tried: normed numbers below the smallest normal number: they have fewer digits, which a large weight shows.
+- Not tried: what lies below the smallest normal number has fewer digits, which a large factor shows. So it is with
+  normed numbers and a large weight; with slopes and a large gradient, or a gate's slope and a large `up` (in `swiglu` a
+  gate below -87 and an `up` of 1e6); with a target times a small `pos_weight`. Nor was `selu` tried with an alpha times
+  gamma beyond the largest number.
 
 The last column is a histogram: a bar for each eighth of an ULP, as high as the logarithm of its count.
 

@@ -112,7 +112,8 @@ FUNCTIONS = {
         "gamma where x > 0, else gamma alpha e^x", general="selu_scaled", options={
             "alpha": Parameter("The depth for x towards -inf, before gamma. The default stands for the paper's number, "
                                "of which float64 holds 16 digits", 1.6732632423543772),
-            "gamma": Parameter("The slope where x > 0; the default likewise", 1.0507009873554805)}),
+            "gamma": Parameter("The slope where x > 0; the default likewise. An alpha times gamma beyond the range of "
+                               "the dtype makes y NaN where x <= 0", 1.0507009873554805)}),
     "squareplus": Function(
         "(x + sqrt(x^2 + b)) / 2", "Barron, 2021, https://arxiv.org/abs/2112.11687",
         "(1 + x / sqrt(x^2 + b)) / 2", parameters={"b": Parameter("How round the bend is; 0 or more", 4.0)},
@@ -121,7 +122,8 @@ FUNCTIONS = {
         "min(max(alpha x + beta, 0), 1)", "Howard et al., 2019, https://arxiv.org/abs/1905.02244",
         "alpha where 0 < alpha x + beta < 1, else 0", general="hardsigmoid_scaled", options={
             "alpha": Parameter("The slope; the default stands for 1/6, PyTorch's. ONNX's default is 0.2", 1 / 6),
-            "beta": Parameter("y where x is 0", 0.5)}),
+            "beta": Parameter("y where x is 0. With an alpha or beta of your own, the slope is 0 where alpha x + beta, "
+                              "rounded, is 0 or 1", 0.5)}),
     "hardswish": Function(
         "x min(max(x + 3, 0), 6) / 6", "Howard et al., 2019, https://arxiv.org/abs/1905.02244",
         "0 where x < -3, 1 where x > 3, else (2 x + 3) / 6"),

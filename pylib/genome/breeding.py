@@ -102,7 +102,8 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     kind : {"flip", "gray", "step", "redraw"}
         "flip" flips bits of the codes. "gray" flips bits of the Gray code of a code's rank among the codebook's
         levels, where neighbours differ in one bit. "step" moves each weight, with probability `rate`, to the level
-        above or below its own, by a fair coin; beyond the ends there is none, and it stays. "redraw" gives each
+        above or below its own, by a fair coin; beyond the ends there is none, and it stays. Equal levels are two as
+        well, such as the two zeros of FLOAT4 and LOG4_ZERO, between which a step changes no weight. "redraw" gives each
         weight, with probability `rate`, a fresh code, any of the 16 alike, its own among them.
     codebook : Codebook
         Whose levels "gray" and "step" go by.
