@@ -145,6 +145,21 @@ def test_rows_to_predict(tmp_path):
         data.load_inputs(tmp_path / "t.csv", 3)
 
 
+def test_rows_to_predict_with_names_that_do_not_tell(tmp_path):
+    (tmp_path / "t.csv").write_text("a,a,sign\n1,2,pos\n3,4,neg\n")
+    x, y = data.load_inputs(tmp_path / "t.csv", 2, ("a", "a"), "sign")  # learned from such a table
+    assert x.tolist() == [[1, 2], [3, 4]]
+    assert y.tolist() == ["pos", "neg"]
+    with pytest.raises(data.DataError, match="line 1 names 2 columns 'a'"):
+        data.load_inputs(tmp_path / "t.csv", 1, ("a",), "sign")
+    with pytest.raises(data.DataError, match="no column 'b'; line 1 holds a, a, sign"):
+        data.load_inputs(tmp_path / "t.csv", 2, ("b", "a"), "sign")
+    (tmp_path / "t.csv").write_text("first,second\n1,2\n3,4\n")
+    x, y = data.load_inputs(tmp_path / "t.csv", 2, ("a", "b"), "sign")
+    assert x.tolist() == [[1, 2], [3, 4]]  # other names throughout: as they lie
+    assert y is None
+
+
 def test_the_digits_are_scikit_learns(monkeypatch):
     pytest.importorskip("sklearn")
     from sklearn.datasets import load_digits as bundled

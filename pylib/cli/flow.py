@@ -56,7 +56,7 @@ def run(arguments):
             found[activation] = gradient_flow(
                 arguments.depth, arguments.width, activation.strip(), arguments.norm, arguments.init,
                 _number(arguments.gain), rng=arguments.seed, lr=arguments.lr)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:  # an activation may need parameters, which no option gives
             raise CommandError(error) from None
     for activation, flow in found.items():
         again = flow.updated is not None

@@ -94,7 +94,7 @@ def run(arguments):
     sizes = (data.x.shape[1], *arguments.hidden, len(data.classes))
     try:
         network = training.classifier(sizes, arguments.activation, arguments.seed, arguments.dropout)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # an activation may need parameters, which no option gives
         option = "--activation" if str(error).startswith("Activation") else "--hidden"
         raise CommandError(f"{option}: {error}") from None
     x, held_out = scaled(data)

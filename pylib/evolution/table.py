@@ -65,8 +65,8 @@ def read_csv(path, label=None, values=False, features=None, names=None):
     labelled = _label_column(header, columns, label, features, names)
     if labelled is not None:
         columns.remove(labelled)
-    if header and names is not None and set(names) <= set(header):
-        columns = [header.index(name) for name in names]
+    if header and names is not None:
+        columns = _by_name(path, lines[0][0], header, columns, names)
     x = np.array([_numbers(path, number, [fields[k] for k in columns]) for number, fields in rows])
     for i, k in enumerate(columns):
         if len(columns) > 1 and len(x) > 2 and x[0, i] in (0, 1) and (x[:, i] == x[0, i] + np.arange(len(x))).all():
@@ -146,6 +146,20 @@ def _label_column(header, columns, label, features, names):
         others = [k for k in columns if header[k] not in names]
         return others[-1] if len(others) == 1 and label is None else None
     return columns[-1]
+
+
+def _by_name(path, line, header, columns, names):
+    # The columns in the order of `names`; as they lie, if the names do not tell them apart or the file has others.
+    found = [name for name in names if name in header]
+    if not found or len(set(names)) < len(names):
+        return columns
+    if len(found) < len(names):
+        missing = next(name for name in names if name not in header)
+        raise DataError(f"{path}: no column {missing!r}; line {line} holds {', '.join(header)}")
+    for name in names:
+        if header.count(name) > 1:
+            raise DataError(f"{path}: line {line} names {header.count(name)} columns {name!r}")
+    return [header.index(name) for name in names]
 
 
 def _numbers(path, number, fields):
