@@ -93,6 +93,8 @@ def test_the_label_s_column_by_its_name(tmp_path):
     assert (np.sign(d.x[:, 0]) == np.where(d.classes[d.y] == "pos", 1, -1)).all()
     with pytest.raises(data.DataError, match="no column 'size'; line 1 holds sign, a, b"):
         load(tmp_path, "sign,a,b", *rows, label="size")
+    with pytest.raises(data.DataError, match="line 1 names 2 columns 'sign'"):
+        load(tmp_path, "sign,a,sign", *rows, label="sign")
     np.savez(tmp_path / "t.npz", x=np.ones((20, 2)), sign=np.arange(20) % 2)
     assert data.load(tmp_path / "t.npz", "sign").classes.tolist() == [0, 1]
 

@@ -62,7 +62,7 @@ def read_csv(path, label=None, values=False, features=None, names=None):
     if header and width > 2 and _is_index_name(header[0]) and header[0] != label:
         columns.pop(0)
         notes.append("the first column has no name, as the index that pandas writes, and is left out")
-    labelled = _label_column(header, columns, label, features, names)
+    labelled = _label_column(path, lines[0][0], header, columns, label, features, names)
     if labelled is not None:
         columns.remove(labelled)
     if header and names is not None:
@@ -137,9 +137,15 @@ def _is_index_name(name):
     return name == "" or name.startswith("Unnamed: ")
 
 
-def _label_column(header, columns, label, features, names):
+def _column(path, line, header, name):
+    if header.count(name) > 1:
+        raise DataError(f"{path}: line {line} names {header.count(name)} columns {name!r}")
+    return header.index(name)
+
+
+def _label_column(path, line, header, columns, label, features, names):
     if header and label is not None and label in header:
-        return header.index(label)
+        return _column(path, line, header, label)
     if features is not None and len(columns) == features:
         return None
     if header and names is not None and set(names) <= set(header):
@@ -156,10 +162,7 @@ def _by_name(path, line, header, columns, names):
     if len(found) < len(names):
         missing = next(name for name in names if name not in header)
         raise DataError(f"{path}: no column {missing!r}; line {line} holds {', '.join(header)}")
-    for name in names:
-        if header.count(name) > 1:
-            raise DataError(f"{path}: line {line} names {header.count(name)} columns {name!r}")
-    return [header.index(name) for name in names]
+    return [_column(path, line, header, name) for name in names]
 
 
 def _numbers(path, number, fields):
