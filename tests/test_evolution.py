@@ -231,7 +231,8 @@ def test_what_is_recorded_of_classes_learned_as_values():
     ({"tournament": 2**40}, ValueError, "tournament is at most 16777215; got 1099511627776"),
     ({"mutation": "x"}, ValueError, "mutation is one of flip, gray, step, redraw; got 'x'"),
     ({"crossover": "x"}, ValueError, "crossover is None or one of uniform, .*; got 'x'"),
-    ({"seed": "x"}, TypeError, "rng is an int"),
+    ({"seed": "x"}, TypeError, "seed is an int"),
+    ({"seed": -1}, ValueError, "seed is between 0 and"),
 ])
 def test_errors(options, error, message):
     with pytest.raises(error, match=message):

@@ -180,8 +180,8 @@ def _planned(*, n_weights, population, parents, mutation, mutation_rate, generat
     if mutation_rate is None:
         mutation_rate = _rate_for(n_weights, str(mutation), start is not None)
     return Plan(n_weights=n_weights, population=population, parents=parents, mutation=mutation,
-                mutation_rate=mutation_rate, generations=generations, seconds=seconds, seed=seed_of(seed), start=start,
-                **others)
+                mutation_rate=mutation_rate, generations=generations, seconds=seconds, start=start,
+                seed=seed_of(seed, "seed"), **others)
 
 
 def _genomes_of(start, n_weights, population):

@@ -132,15 +132,15 @@ def checked(codebook):
     return codebook
 
 
-def seed_of(rng):
+def seed_of(rng, name="rng"):
     """Take the 64-bit key of a random stream from an int, or draw one from a ``np.random.Generator``."""
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(0, 2**64, dtype=np.uint64))
     try:
         seed = operator.index(rng)
     except TypeError:
-        raise TypeError(f"rng is an int or a np.random.Generator; got {type(rng).__name__}") from None
-    return whole("rng", seed, 2**64 - 1)
+        raise TypeError(f"{name} is an int or a np.random.Generator; got {type(rng).__name__}") from None
+    return whole(name, seed, 2**64 - 1)
 
 
 @unflushed
