@@ -35,6 +35,16 @@ def test_places_have_32_bits(place):
             genome.random_population(1, 64, 3, **{place: beyond})
 
 
+def test_genomes_beyond_the_last_place_are_refused():
+    pair = genome.random_population(2, 64, 3, first=2**32 - 2)
+    for draw in (lambda first: genome.random_population(2, 64, 3, first=first),
+                 lambda first: genome.mutate(pair, 0.1, 3, first=first),
+                 lambda first: genome.crossover(pair, pair, 3, first=first)):
+        draw(2**32 - 2)
+        with pytest.raises(ValueError, match=r"first is at most 2\^32 less the 2 genomes; got 4294967295"):
+            draw(2**32 - 1)
+
+
 def test_codes_are_even():
     counts = np.bincount(genome.unpack(genome.random_population(20, 50001, 1), 50001).ravel(), minlength=16)
     expected = counts.sum() / 16

@@ -17,8 +17,12 @@ MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeratio
 CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
 
 
-def _key(rng, generation, first):
-    return seed_of(rng), whole("generation", generation, 2**32 - 1), whole("first", first, 2**32 - 1)
+def _key(rng, generation, first, size):
+    # of genomes from `first` on, which are counted in 32 bits: beyond, they would be drawn as the first ones are
+    key = seed_of(rng), whole("generation", generation, 2**32 - 1), whole("first", first, 2**32 - 1)
+    if key[2] + size > 2**32:
+        raise ValueError(f"first is at most 2^32 less the {size} genomes; got {key[2]}")
+    return key
 
 
 def _rates(rate, size):
@@ -81,8 +85,9 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
     n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
     if size * ((n_weights + 1) // 2) > np.iinfo(np.intp).max - 64:
         raise ValueError(f"{size} genomes of {n_weights} weights are beyond any memory")
+    key = _key(rng, generation, first, size)
     genomes = room(size, (n_weights + 1) // 2)
-    _kernels.random_population(genomes, n_weights, *_key(rng, generation, first))
+    _kernels.random_population(genomes, n_weights, *key)
     return genomes
 
 
@@ -130,7 +135,7 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     n = weights_in("genomes", rows, n_weights)
     rates = _rates(rate, rows.shape[0])
     one_of("kind", kind, MUTATIONS)
-    key = _key(rng, generation, first)
+    key = _key(rng, generation, first, len(rows))
     y = _output(out, rows, genomes.shape)
     _kernels.mutate(rows, y, n, rates, MUTATIONS.index(kind), checked(codebook).tables, *key)
     return _finish(y, out, genomes.shape)
@@ -173,10 +178,11 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
         raise ValueError(f"a and b have one shape; got {list(a.shape)} and {list(b.shape)}")
     rows, others = rows_of("a", a), rows_of("b", b)
     n = weights_in("a and b", rows, n_weights)
+    key = _key(rng, generation, first, len(rows))
     pairs = np.arange(rows.shape[0])
     child = np.empty_like(rows)
     sibling = np.empty_like(rows) if children == 2 else None
-    _kernels.crossover(rows, pairs, others, pairs, child, sibling, n, *CROSSOVERS[kind], *_key(rng, generation, first))
+    _kernels.crossover(rows, pairs, others, pairs, child, sibling, n, *CROSSOVERS[kind], *key)
     child = child.reshape(a.shape)
     return child if sibling is None else (child, sibling.reshape(a.shape))
 
