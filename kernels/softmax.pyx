@@ -30,7 +30,7 @@ from .loops.operations cimport (
     with_all_rows, with_columns, with_short_rows, without_copies,
 )
 from .loops.partial_sums cimport prefetch
-from .loops.registers cimport LINE, head, itemsize, just_behind, lanes, load, skip, store, store_part, stream
+from .loops.registers cimport LINE, PAGE, head, itemsize, just_behind, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
     MOST_HALVES, MOST_LANES, collides, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
     sum_column_terms, take_column_numbers,

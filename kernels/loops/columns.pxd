@@ -147,23 +147,50 @@ cdef inline void fold_products(const char* x, Py_ssize_t x_apart, const char* y,
     wide_halves(product, wide)
 
 
+cdef inline void meeting_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                                  Py_ssize_t left, Py_ssize_t half_left, f64x* wide) noexcept nogil:
+    # one partial sum of each lane, or where `half_left` is not 0 two that meet
+    cdef f64x other[MOST_HALVES]
+    cdef Py_ssize_t half_way = APART // 2
+    cdef int half
+    fold_products(x, APART * x_stride, y, APART * y_stride, left, wide)
+    if half_left > 0:
+        fold_products(x + half_way * x_stride, APART * x_stride, y + half_way * y_stride, APART * y_stride, half_left,
+                      other)
+        for half in range(HALVES):
+            wide[half] = wide[half] + other[half]
+
+
 cdef inline void add_folded_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
                                      int registers, Py_ssize_t left, Py_ssize_t half_left, f64x* sums,
                                      bint first) noexcept nogil:
-    # one partial sum of each lane, or where `half_left` is not 0 two that meet
+    # meeting_products of all registers
     cdef f64x wide[MOST_HALVES]
-    cdef f64x other[MOST_HALVES]
-    cdef Py_ssize_t half_way = APART // 2
     cdef int r, half
     for r in range(registers):
-        fold_products(x, APART * x_stride, y, APART * y_stride, left, wide)
-        if half_left > 0:
-            fold_products(x + half_way * x_stride, APART * x_stride, y + half_way * y_stride, APART * y_stride,
-                          half_left, other)
+        meeting_products(x, x_stride, y, y_stride, left, half_left, wide)
         for half in range(HALVES):
-            if half_left > 0:
-                wide[half] = wide[half] + other[half]
             sums[r * HALVES + half] = wide[half] if first else sums[r * HALVES + half] + wide[half]
+        x += sizeof(f32x)
+        y += sizeof(f32x)
+
+
+cdef inline void add_half_of_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                                      int registers, Py_ssize_t n, f64x* totals, bint first) noexcept nogil:
+    # every second of the partial sums of n terms, more than APART and at most three times as many
+    cdef f64x wide[MOST_HALVES]
+    cdef f64x other[MOST_HALVES]
+    cdef Py_ssize_t k = 2, half_way = APART // 2
+    cdef int r, half
+    for r in range(registers):
+        meeting_products(x, x_stride, y, y_stride, (n + APART - 1) // APART, (n - half_way + APART - 1) // APART, wide)
+        meeting_products(x + k * x_stride, x_stride, y + k * y_stride, y_stride, (n - k + APART - 1) // APART,
+                         (n - k - half_way + APART - 1) // APART, other)
+        for half in range(HALVES):
+            wide[half] = wide[half] + other[half]
+            if not first:  # a sum of -0 alone is 0
+                wide[half] = splat_f64(0.0) + (totals[r * HALVES + half] + wide[half])
+            totals[r * HALVES + half] = wide[half]
         x += sizeof(f32x)
         y += sizeof(f32x)
 
@@ -264,10 +291,11 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
 
 
 cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
-                                      int registers, Py_ssize_t n, f64x* totals) noexcept nogil:
+                                      int registers, Py_ssize_t n, bint kept, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
-    # Of up to 3 APART elements, partial sums meet as soon as there are two that do: of more, so many columns would be
-    # read at once that they drove each other from the caches. Of up to APART elements no products meet in float32.
+    # Of up to 3 APART elements, partial sums meet as soon as there are two that do, or four if the first-level cache
+    # keeps so many columns: of more, so many would be read at once that they drove each other from the caches. Of up to
+    # APART elements no products meet in float32.
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
     cdef Py_ssize_t i, k, left, first = 0, half_way = APART // 2
     cdef int width = registers * HALVES
@@ -275,6 +303,10 @@ cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const 
         for k in range(registers):
             sum_column_terms(<const f32x*>NULL, x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n,
                              totals + k * HALVES)
+        return
+    if n <= 3 * APART and kept:
+        add_half_of_products(x, x_stride, y, y_stride, registers, n, totals, True)
+        add_half_of_products(x + x_stride, x_stride, y + y_stride, y_stride, registers, n - 1, totals, False)
         return
     if n <= 3 * APART:
         for i in range(half_way):

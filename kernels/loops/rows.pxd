@@ -38,6 +38,9 @@ cdef enum:
     UNWANTED = -1  # the offset of sums that nobody wants
     WIDE_BYTES = 1 << 17  # of each operand that a kernel of WIDE registers takes at a time at most
     PAYING = 32  # registers of neighbouring rows for which it pays that they begin at a register's boundary
+    PAYING_LOADS = 480  # and registers of their elements, since the rows before the first boundary and behind the last
+    # are two more registers of rows, each of which costs a call, as much as some four elements; twice as many where
+    # columns drive each other from the first-level cache, and none where results may be written past the caches
     BRIEF = 8  # elements of a row, up to which twice as many registers of rows keep the processor busy
     COLUMN_TILE = 2048  # elements of neighbouring rows that are staged, or a cache line of rows, if that is more
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
@@ -266,7 +269,12 @@ cdef inline Py_ssize_t rows_before(const Pass* work, Py_ssize_t row, Py_ssize_t 
     # input, or of an output that is written past the caches
     cdef int k = work.n_in if work.manner & FROM_MEMORY and work.of[work.n_in].kind == c'r' else 0
     cdef char* first = place(work, &work.of[k], row)
-    if stop - row < PAYING * lanes_of(work) or is_short(work.dtype):
+    cdef Py_ssize_t loads = PAYING_LOADS
+    if work.manner & FROM_MEMORY:  # only whole lines of the cache are written past the caches
+        loads = 0
+    elif collides(work.of[0].stride, work.n):
+        loads = 2 * PAYING_LOADS
+    if is_short(work.dtype) or stop - row < max(<Py_ssize_t>PAYING, loads // (work.n + 4)) * lanes_of(work):
         return 0
     return head(<const f64x*>first, stop - row) if work.dtype == FLOAT64 else head(<const f32x*>first, stop - row)
 

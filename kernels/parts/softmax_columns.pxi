@@ -180,15 +180,19 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
     cdef const char* y = at[1]
     cdef char* found = at[3]
     cdef int k, count, first = 0, done = 0, most = registers
+    cdef bint apart, kept
     if steps[2] != 0:
         return False
     sign = splat(sign, (<const double*>at[2])[0])
-    if n <= MEDIUM and not manner & FROM_MEMORY and not collides(grad_stride, n):
+    # columns at distances of pages meet in the first-level cache, and those of y meet them too unless it stands apart
+    apart = RUN <= (<uintptr_t>grad - <uintptr_t>y) % PAGE <= PAGE - RUN
+    kept = n <= MEDIUM and not collides(grad_stride, n // 3 if apart else n)
+    if kept and not manner & FROM_MEMORY:
         most = RUN // sizeof(real)
     while first < registers:
         count, place = min(registers - first, <int>MOST_REGISTERS), first * sizeof(real)
         if real is f32x:
-            fold_column_products(grad + place, grad_stride, y + place, y_stride, count, n, sums)
+            fold_column_products(grad + place, grad_stride, y + place, y_stride, count, n, kept, sums)
         else:
             for k in range(count):
                 sum_column_terms(like, grad + place + k * sizeof(real), grad_stride, y + place + k * sizeof(real),
