@@ -124,6 +124,11 @@ cdef inline real steps(real a) noexcept nogil:
         return fma(a, splat(a, 0.92), splat(a, -0.3)) + splat(a, 6755399441055744.0)
 
 
+cdef inline f32x signed_steps(f32x x, double scale) noexcept nogil:
+    # a segment's place, for x of either sign: scale x + 3, rounded to a whole number, which is -4 to 11
+    return fma(x, splat(x, scale), splat(x, 12582915.0))
+
+
 cdef inline real steps_end(real like) noexcept nogil:
     # where the segments of steps() end
     return pick(like, 9.68, 8.47)

@@ -2,9 +2,14 @@
 #
 #     mish(x) = x tanh(log(1 + e^x))
 #     mish'(x) = t + x (1 - t^2) sigmoid(x), t = tanh(log(1 + e^x))
-from ..lanes cimport at_least, at_most, f32x, magnitude, pick, real, scale2, splat, two_sum, where_less, with_sign
-from ..math.exponential cimport exp_pair, lowering, raised_power2, scale2_of_sum, step, whole
+from ..lanes cimport (
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, magnitude, pick, real, scale2, splat, two_sum, where_less,
+    with_sign,
+)
+from ..math.exponential cimport exp_pair, power2_of_sum, raised_by, scale2_of_sum, step, whole
 from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled
+from ..math.piecewise cimport LAST, segment_parts_abreast, signed_steps
+from ..math.segments cimport MISH_SEGMENTS
 from .parts cimport near_root
 
 
@@ -20,26 +25,61 @@ cdef inline real mish_divisor(real x, real e, real e_low, real* low) noexcept no
     return d
 
 
+cdef inline real mish_end(real like) noexcept nogil:
+    # below which mish_far is right
+    return pick(like, -6.7, -690.0)
+
+
+cdef inline real mish_far(real x) noexcept nogil:
+    # x e (1 - e / 2) with e = e^x: the next term is x e^4 / 4, of 2^-31 of that in float32
+    cdef real m_low, sum, b = at_least(x, pick(x, -109.0, -752.0))
+    cdef real m = exp_pair(b, &m_low, &sum)
+    m_low = fma(m * splat(x, -0.5), scale2_of_sum(m, sum), m_low)
+    return scale2_of_sum(scaled(b, m, m_low), sum)
+
+
+cdef inline f32x mish_segment(f32x x, f32x b, f32x place, int which) noexcept nogil:
+    # b, which is x limited, is multiplied by the small part, since an infinite x would give NaN
+    cdef f32x rest
+    cdef f32x y = segment_parts_abreast(&MISH_SEGMENTS[0][0], which, place, b, &rest)
+    return with_sign(fma(x, y, b * rest), x)  # that of zero
+
+
+cdef inline f64x mish_by_exp(f64x x) noexcept nogil:
+    # x n / (n + 2) with e = e^x, n = e (e + 2). The quotient is 1 where x is limited. 1 / (n + 2) is taken a little too
+    # small, so that the remainder is positive where x is 0 or infinite: its product has x's sign
+    cdef f64x e, e_low, n, n_low, d, d_low, q, rest, inverse, sum
+    e = exp_pair(at_most(x, splat(x, 40.0)), &e_low, &sum)
+    e = raised_by(e, sum)
+    e_low = e_low * power2_of_sum(sum, 0)
+    n = fma(e, e, e + e)
+    n_low = fma(e_low, (e + e) + splat(x, 2.0), fma(e, e, (e + e) - n))
+    d = fast_sum(splat(x, 2.0), n, &d_low)
+    inverse = splat(x, 0.9999999999999999) / d
+    q = n * inverse
+    rest = fma(-q, d, n) + fma(-q, d_low + n_low, n_low)
+    return fma(x, q, rest * (x * inverse))
+
+
 cdef inline real mish(real x) noexcept nogil:
-    # x tanh(log(1 + e^x)) with e = e^-|x|: x e (e + 2) / (2 + 2 e + e^2) where x < 0, and
-    # x (1 + 2 e) / (1 + 2 e + 2 e^2) where not; Misra, arXiv:1908.08681
-    cdef real m, m_low, sum, p, e, e_low, d, d_low, s, s_low, t, t_low, power
-    cdef real zero = splat(x, 0.0), one = splat(x, 1.0), limit = pick(x, 109.0, 752.0), down = lowering(x)
-    m = exp_pair(-at_most(magnitude(x), limit), &m_low, &sum)
-    power = raised_power2(sum)
-    p = power * down
-    e = m * p
-    e_low = m_low * p
-    d = mish_divisor(x, e, e_low, &d_low)
-    s = fast_sum(splat(x, 2.0), e, &s_low)
-    s = pair_product(m, m_low, s, s_low + e_low, &s_low)
-    t = two_sum(splat(x, 1.0), e + e, &t_low)
-    s = where_less(x, zero, s, t)
-    s_low = where_less(x, zero, s_low, t_low + (e_low + e_low))
-    s = pair_quotient(s, s_low, d, d_low, &s_low)
-    # x is limited, since where e^x = 0 an infinite one would give NaN
-    t = scaled(at_least(x, -limit), s, s_low)
-    return with_sign(t * where_less(x, zero, power, one) * where_less(x, zero, down, one), x)
+    # x tanh(log(1 + e^x)); Misra, arXiv:1908.08681
+    cdef real y, b, place, tail, first, last, end = mish_end(x)
+    if real is f32x:
+        b = at_most(x, splat(x, 9.1))
+        place, first, last = signed_steps(b, 0.82), splat(x, 12582912.0), splat(x, 12582919.0)
+        y = mish_segment(x, b, place, LOOKUP_FLOATS)
+        if LOOKUP_FLOATS == 16 or any_less(place, first) or any_less(last, place):
+            if LOOKUP_FLOATS == 8:
+                tail = mish_segment(x, b, place, LAST)
+                y = where_less(place, first, tail, where_less(last, place, tail, y))
+            if any_less(x, end):
+                y = where_less(x, end, mish_far(x), y)
+        return y
+    else:
+        y = mish_by_exp(x)
+        if any_less(x, end):
+            y = where_less(x, end, mish_far(x), y)
+        return y
 
 
 cdef inline real pair_step(real v, real v_low, real e, real e_low, real c, real c_low, real* low) noexcept nogil:

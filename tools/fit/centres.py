@@ -1,9 +1,10 @@
-"""Centres for the segments of GELU_SEGMENTS: prints those by which gelu's results are closest to exact.
+"""Centres for the segments of GELU_SEGMENTS and MISH_SEGMENTS: prints those by which the results of gelu and mish are
+closest to exact.
 
 A centre is a float where value, slope and second coefficient are all but floats, as in segments.py; but segments are so
 wide that the rounding errors of the steps count as well. So the steps of segment_parts_abreast (kernels/math) and of
-gelu are simulated for each of the best candidates. Takes some minutes. Another seed finds others about as good:
-segments.py has the best of two runs.
+the function are simulated for each of the best candidates. Takes some minutes. Another seed finds others about as good:
+segments.py has the best of two runs of gelu's.
 Run: python tools/fit/centres.py"""
 
 import numpy as np
@@ -32,23 +33,28 @@ def segment_parts(column, a):
 
 
 def ulps(y, exact):
-    return np.max(np.abs(y - exact) / np.exp2(np.floor(np.log2(exact)) - 23))
+    return np.max(np.abs(y - exact) / np.exp2(np.floor(np.log2(np.abs(exact))) - 23))
 
 
-def worst(column, low, high, count=6000):
-    """The largest error of gelu(-a), and of gelu(a) where that counts, in ULP."""
-    low, high = max(float(low), 1e-6), float(high)
-    a = np.concatenate([np.linspace(low, high, count), np.linspace(high - 0.01 * (high - low), high, count)])
-    a = a.astype(np.float32).astype(np.float64)
+def worst(column, low, high, share, reflects, count=6000):
+    """The largest error of a share(a) in ULP and, where that counts, of a - a share(a)."""
+    low, high = float(low), float(high)
+    more = 0.01 * (high - low)
+    ends = ((low, high), (high - more, high), *(() if reflects else ((low, low + more),)))
+    a = np.concatenate([np.linspace(*end, count) for end in ends])
+    a = a[np.abs(a) > 1e-6].astype(np.float32).astype(np.float64)
     s, rest = segment_parts(column, a)
-    tail, exact = fma(a, s, fma(a, rest, 0.0)), a * special.erfc(a / np.sqrt(2)) / 2
-    return max(ulps(tail, exact), ulps(fma(a, 1.0, -tail), a - exact) if low < 2 else 0.0)
+    y, exact = fma(a, s, fma(a, rest, 0.0)), a * share(a)
+    if reflects and low < 2:
+        return max(ulps(y, exact), ulps(fma(a, 1.0, -y), a - exact))
+    return ulps(y, exact)
 
 
-def candidates(c, low, high, random):
+def candidates(c, low, high, about, random):
     """Floats where the polynomial c about the middle has coefficients closest to floats."""
     middle, half = (low + high) / 2, (high - low) / 2
-    centres = np.unique(random.uniform(low + half, low + 1.7 * half, 400000).astype(np.float32)).astype(float)
+    places = [low + share * (high - low) for share in about]
+    centres = np.unique(random.uniform(*places, 400000).astype(np.float32)).astype(float)
     p, lost = np.polynomial.Polynomial([float(v) for v in c]), 0.0
     for weight, own in ((1, p), (half, p.deriv()), (0.6 * half**2, p.deriv(2) / 2)):
         value = own(centres - middle)
@@ -56,15 +62,24 @@ def candidates(c, low, high, random):
     return centres[np.argsort(lost)[:CANDIDATES]]
 
 
-def centres(f, ends, degree):
-    for low, high in ends.values():
+def centres(name, f, share, segments_of, about, reflects):
+    for index, ends in segments_of.items():
         random = np.random.default_rng(3)
-        about_middle = segments.minimax(f, low, high, degree)
-        columns = [segments.column_about(about_middle, f, low, high, float(centre))
-                   for centre in candidates(about_middle, float(low), float(high), random)]
-        best = min(columns, key=lambda column: worst(column, low, high))
-        print(f"{best[0]!r},  # error of gelu {worst(best, low, high, 200000):.3f} ULP", flush=True)
+        about_middle = segments.minimax(f, *ends, 8)
+        columns = [segments.column_about(about_middle, f, *ends, float(centre))
+                   for centre in candidates(about_middle, *(float(v) for v in ends), about, random)]
+        best = min(columns, key=lambda column: worst(column, *ends, share, reflects))
+        error = worst(best, *ends, share, reflects, 200000)
+        print(f"{index}: {best[0]!r},  # error of {name} {error:.3f} ULP", flush=True)
+
+
+def mish_share(a):
+    n = np.exp(a) * (np.exp(a) + 2)
+    return n / (n + 2)
 
 
 if __name__ == "__main__":
-    centres(roots.normal_tail, segments.steps(0.35, 0.33), 8)
+    centres("gelu", roots.normal_tail, lambda a: special.erfc(a / np.sqrt(2)) / 2, segments.steps(0.35, 0.33),
+            (0.5, 0.85), reflects=True)
+    left = {index: ends for index, ends in segments.signed_steps(0.82, 3).items() if ends[0] < 2 and index != 3}
+    centres("mish", roots.mish_share, mish_share, left, (0.05, 0.5), reflects=False)

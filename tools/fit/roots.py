@@ -31,8 +31,12 @@ def gelu_tanh_slope(x):
     return sigmoid(u) * (1 + sigmoid(-u) * mp.sqrt(8 / mp.pi) * (x + 3 * mpf("0.044715") * x**3))
 
 
+def mish_share(x):
+    return mp.tanh(mp.log1p(mp.exp(x)))
+
+
 def mish_slope(x):
-    share = mp.tanh(mp.log1p(mp.exp(x)))
+    share = mish_share(x)
     return share + x * (1 - share**2) * sigmoid(x)
 
 

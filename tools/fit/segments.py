@@ -22,6 +22,15 @@ GELU_CENTRES = (  # found by centres.py
     5.310615062713623, 5.565559387207031, 5.803578853607178, 6.042807102203369, 6.25929069519043,
 )
 
+# found by centres.py too, but that of the segment of 0: there c0 is a float to 2^-46, so that the result of a subnormal
+# number is rounded from the right sum
+MISH_CENTRES = {
+    12: -8.805557250976562, 13: -7.517556667327881, 14: -6.183953285217285, 15: -4.9664812088012695,
+    0: -3.9526920318603516, 1: -2.568575143814087, 2: -1.3166751861572266, 3: -1.1175870895385742e-07,
+    4: 1.0924872159957886, 5: 2.3581180572509766,
+}
+
+
 
 def bits(x):
     return struct.unpack("<I", struct.pack("<f", x))[0]
@@ -123,7 +132,7 @@ def table(f, segments, degree, fixed=(), share=0.5, centres=()):
     """Rows centre, c0 ... c_degree of 16 entries, and the largest error; segments maps an index to (low, high), `fixed`
     one to a centre. Where that is a root, c0 is 0, and a last row has what f has there. Other centres lie about a share
     of the way along: past the middle where f falls so steeply that before it terms would cancel; or they are given."""
-    fixed, centres = dict(fixed), dict(enumerate(centres))
+    fixed, centres = dict(fixed), dict(centres)
     columns = {index: column(f, *ends, degree, fixed.get(index), share, centres.get(index))
                for index, ends in segments.items()}
     worst = max(error(f, *ends, columns[index]) for index, ends in segments.items())
@@ -149,6 +158,11 @@ def steps(scale, bend=0, count=16):
     ends = [mpf(0), *((mp.sqrt(mpf(scale)**2 + 4 * mpf(bend) * (k + 0.5)) - scale) / (2 * mpf(bend)) if bend else
             (k + 0.5) / mpf(scale) for k in range(count))]
     return dict(enumerate(itertools.pairwise(ends)))
+
+
+def signed_steps(scale, before):
+    """Segments by scale a + before, a of either sign, rounded to a whole number from -4 on, whose last bits count."""
+    return {k & 15: tuple((k - before + half) / mpf(scale) for half in (-0.5, 0.5)) for k in range(-4, 12)}
 
 
 def index_of(place):
@@ -212,12 +226,14 @@ def tables():
                lambda a: 2 * a * roots.sigmoid(-a), even, 6, fixed={0: 0.0})
     yield emit("SOFTPLUS_SEGMENTS", "log(1 + e^-a), steps of 1.6", lambda a: mp.log1p(mp.exp(-a)), even, 6)
     yield emit("GELU_SEGMENTS", "Phi(-a), steps of 0.35 + 0.33 a", roots.normal_tail, steps(0.35, 0.33), 8,
-               centres=GELU_CENTRES)
+               centres=enumerate(GELU_CENTRES))
     yield emit("GEGLU_SEGMENTS", "Phi(-a), steps of 0.65 + 0.4 a", roots.normal_tail, steps(0.65, 0.4), 7,
                fixed={0: 0.0}, share=0.65)
     yield emit("GELU_TANH_SEGMENTS", "sigmoid(-sqrt(8 / pi) (a + 0.044715 a^3)), steps of 1.4 + 0.33 a",
                lambda a: roots.sigmoid(-roots.gelu_tanh_exponent(a)), steps(1.4, 0.33), 7, fixed={0: 0.0},
                share=0.7)
+    yield emit("MISH_SEGMENTS", "mish(a) / a, steps of 0.82 from -4 on", roots.mish_share, signed_steps(0.82, 3), 8,
+               centres=MISH_CENTRES)
     yield slope_segments("SILU_SLOPE_SEGMENTS", "silu'(-a), steps of 1.6", roots.silu_slope, even, 7, 0.5)
     yield slope_segments("GELU_SLOPE_SEGMENTS", "gelu'(-a), steps of 1.2 + 0.2 a", roots.gelu_slope,
                          steps(1.2, 0.2), 8, 0.75)
