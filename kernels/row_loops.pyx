@@ -30,15 +30,15 @@ cdef void own_pass(Pass* work) noexcept nogil:
     run_pass(work)
 
 
-cdef bint rows(const Operation* operation, char** args, const np.npy_intp* dims,
-               const np.npy_intp* steps) noexcept nogil:
-    # an operation that adds up over its rows is called for several arrays of them
-    return rows_loop(operation, args, dims, steps, dims[0] if operation.summed else 1, steps)
-
-
 cdef bint batches(const Operation* operation, char** args, const np.npy_intp* dims, const np.npy_intp* steps,
                   np.npy_intp count, const np.npy_intp* apart) noexcept nogil:
     return rows_loop(operation, args, dims, steps, count, apart)
+
+
+cdef bint rows(const Operation* operation, char** args, const np.npy_intp* dims,
+               const np.npy_intp* steps) noexcept nogil:
+    # an operation that adds up over its rows is called for several arrays of them
+    return batches(operation, args, dims, steps, dims[0] if operation.summed else 1, steps)
 
 
 cdef void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
