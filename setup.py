@@ -75,7 +75,8 @@ THOROUGH = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-c
             "-fno-gcse-after-reload", "-fno-tree-partial-pre", "-fno-inline-functions", "-fno-loop-interchange",
             "-fno-loop-unroll-and-jam"]
 EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee754": FRUGAL + HOISTED + VECTORS,
-          "linear4": [*THOROUGH, "-fsched-pressure"], "linear4_int": THOROUGH, "population": THOROUGH}
+          "linear4": [*THOROUGH, "-fsched-pressure"], "linear4_int": THOROUGH, "point_losses": FRUGAL + HOISTED,
+          "population": THOROUGH}
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
 LOOPS_ABOVE = ("point_losses",)  # of plain numbers, in what is compiled once
 # The portable level has no registers to spill and is there to be right. Without what -O1 does besides, it compiles in
