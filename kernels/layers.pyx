@@ -6,12 +6,12 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from .lanes cimport (
     F64_LANES, bits_f32, bits_f64, f32x, f64x, from_bits_f32, from_bits_f64, load_u32, real, splat_f32,
-    splat_f64, splat_u32, splat_u64, store_f64, store_u64, u64x, where_less_i32, where_less_i64, widen_u32_u64,
+    splat_f64, splat_u32, splat_u64, store_f64, store_u64, two_sum, u64x, where_less_i32, where_less_i64, widen_u32_u64,
 )
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.maps cimport map2_of_any
 from .loops.registers cimport lanes, skip, store, store_part
-from .loops.reductions cimport take, wide
+from .loops.reductions cimport take, wide, with_losses
 from .loops.threads cimport join_threads, thread_count
 from .math.random cimport DROPOUT, LINE, Stream, draw
 from .points.relu cimport relu, relu_backward
@@ -22,6 +22,7 @@ cdef enum:
     DRAWN = 4 * LINE  # elements that a line of counters decides on: one by each 32 bits
     COLUMNS = 64  # of a chunk of sums
     SUMMED = 128  # rows whose sum joins the others' at once, so that a long sum loses little
+    SUMMED_F64 = 16  # and of float64, where it shows
 
 cdef struct Dropping:
     const void* x
@@ -190,17 +191,21 @@ def finish(np.ndarray y, np.ndarray bias, bint rectified):
 
 
 cdef inline void sum_columns(real* x, real* y, const Summing* own, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    # row after row in float64: the order does not depend on how many columns there are or who adds them
+    # One row after the other in float64: the order does not depend on how many columns there are or who adds them. Sums
+    # of float64 keep the rounding errors of what joins the others' sum.
     cdef f64x total[COLUMNS]
     cdef f64x part[COLUMNS]
+    cdef f64x lost[COLUMNS]
+    cdef f64x error
     cdef double sums[COLUMNS]
+    cdef double losses[COLUMNS]
     cdef Py_ssize_t row = 0, last, i, place, registers = (stop - start + F64_LANES - 1) // F64_LANES
     for i in range(registers):
-        total[i] = splat_f64(0.0)
+        total[i] = lost[i] = splat_f64(0.0)
     while row < own.rows:
         for i in range(registers):
             part[i] = splat_f64(0.0)
-        last = min(own.rows, row + SUMMED)
+        last = min(own.rows, row + <Py_ssize_t>(SUMMED if real is f32x else SUMMED_F64))
         while row < last:
             place = row * own.columns + start
             if own.grad != NULL:
@@ -211,16 +216,18 @@ cdef inline void sum_columns(real* x, real* y, const Summing* own, Py_ssize_t st
                                          min(<Py_ssize_t>F64_LANES, stop - start - i * F64_LANES))
             row += 1
         for i in range(registers):
-            total[i] = total[i] + part[i]
+            total[i] = two_sum(total[i], part[i], &error)
+            lost[i] = lost[i] + error
     if y == NULL:
         return
     for i in range(registers):
         store_f64(sums + i * F64_LANES, total[i])
+        store_f64(losses + i * F64_LANES, lost[i])
     for i in range(start, stop):
         if real is f32x:
             (<float*>y)[i] = <float>sums[i - start]
         else:
-            (<double*>y)[i] = sums[i - start]
+            (<double*>y)[i] = with_losses(sums[i - start], losses[i - start])
 
 
 cdef void sum_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:

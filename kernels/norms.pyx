@@ -23,10 +23,10 @@ from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, narro
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.plain_arrays cimport data_of, is_like, meet, takes_place
 from .loops.reductions cimport (
-    BLOCK, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_element, add_float_terms, add_parts, element, end_fold,
-    fill, first_lanes, fold_block, fold_element, fold_values, halved, load_short, map_block, map_pair, map_rarely,
-    map_row, map_shorts, merge_row, plus, put_element, rounded, row_context, sum_block, sum_either, sum_long_block,
-    sum_row, sum_values, take, take_of, tree, wide,
+    BLOCK, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_compensated, add_element, add_float_terms, add_parts,
+    element, end_fold, fill, first_lanes, fold_block, fold_element, fold_values, halved, load_short, map_block,
+    map_pair, map_rarely, map_row, map_shorts, merge_row, plus, put_element, rounded, row_context, sum_block,
+    sum_either, sum_long_block, sum_row, sum_values, take, take_of, tree, wide, with_losses,
 )
 from .loops.operations cimport (
     ALL, FROM_MEMORY, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis,

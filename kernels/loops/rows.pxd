@@ -11,7 +11,7 @@ cimport numpy as np
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f32,
-    load_f64, real, splat_f32, store_f32, store_f64, two_sum,
+    load_f64, real, splat_f32, splat_f64, store_f32, store_f64, two_sum,
 )
 from .columns cimport HALVES, MOST_HALVES, collides, wide_halves
 from .dtypes cimport BFLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
@@ -20,7 +20,7 @@ from .operations cimport (
     MOST_TURNED, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand,
     Operands, Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
-from .reductions cimport Pair, add_compensated
+from .reductions cimport Pair, add_compensated, with_losses
 from .registers cimport LINE, PAGE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (
@@ -30,7 +30,8 @@ from .tiles cimport (
 cdef enum:
     CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
     FEW_ROWS = 8  # of a chunk are added in float32, then twice as many, and only then in float64: such sums take twice
-    # the room, so that to add to them after every group of rows would cost a sixth of layer_norm_backward
+    # the room, so that to add to them after every group of rows would cost a sixth of layer_norm_backward. Those of
+    # float64 keep their rounding errors as often
     SUMMED_ROWS = 64  # of such a chunk at least, unless they are long: its sums cost as much as a row or two
     MANY_CHUNKS = 64  # at most, where there are no such sums
     SUMS_BYTES = 1 << 25
@@ -152,8 +153,8 @@ cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noex
 
 
 cdef inline Py_ssize_t size_of_few(const Pass* work) noexcept nogil:
-    # bytes of a worker's sums in float32
-    return 2 * whole(work.n_few * <Py_ssize_t>sizeof(float), LINE)
+    # bytes of a worker's sums of a few rows, in their precision
+    return 2 * whole(work.n_few * width_of(work), LINE)
 
 
 cdef inline bint has_memory(Pass* work, Py_ssize_t more, char* room, Py_ssize_t bytes_of_room) noexcept nogil:
@@ -424,7 +425,7 @@ cdef inline void add_wide(double* sums, f32x x, bint first) noexcept nogil:
 
 cdef inline Py_ssize_t few_rows(const Pass* work) noexcept nogil:
     # A power of two. To add to sums in float64 takes as long as to compute a short row, so it is done half as often.
-    return FEW_ROWS if work.n * 4 > SHORT_BYTES else 2 * FEW_ROWS
+    return FEW_ROWS if work.n * 4 > SHORT_BYTES and work.dtype != FLOAT64 else 2 * FEW_ROWS
 
 
 cdef inline void add_few(Py_ssize_t n, double* sums, float* few, float* other, bint first) noexcept nogil:
@@ -437,6 +438,30 @@ cdef inline void add_few(Py_ssize_t n, double* sums, float* few, float* other, b
         i += F32_LANES
     while i < n:
         sums[i] = (0.0 if first else sums[i]) + (few[i] + other[i])
+        few[i] = other[i] = 0.0
+        i += 1
+
+
+cdef inline void add_few_exactly(Py_ssize_t n, double* sums, double* few, double* other, bint first) noexcept nogil:
+    # the same in float64, where the rounding errors are behind the sums of the chunk
+    cdef f64x sum, lost, error, zero = splat_f64(0.0)
+    cdef Pair both
+    cdef Py_ssize_t i = 0
+    while i + F64_LANES <= n:
+        sum = two_sum(load_f64(few + i), load_f64(other + i), &lost)
+        if not first:
+            sum = two_sum(load_f64(sums + i), sum, &error)
+            lost = (load_f64(sums + n + i) + lost) + error
+        store_f64(sums + i, sum)
+        store_f64(sums + n + i, lost)
+        store_f64(few + i, zero)
+        store_f64(other + i, zero)
+        i += F64_LANES
+    while i < n:
+        both = add_compensated(Pair(few[i], 0.0), 0, Pair(other[i], 0.0), 0)
+        if not first:
+            both = add_compensated(Pair(sums[i], sums[n + i]), 0, both, 0)
+        sums[i], sums[n + i] = both.first, both.second
         few[i] = other[i] = 0.0
         i += 1
 
@@ -464,8 +489,8 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
     # row after row, `group` at a time from the chunk's start
     cdef Py_ssize_t n = work.n, r = start, rows, first, count, width = width_of(work), lanes = lanes_of(work)
     cdef Py_ssize_t together = few_rows(work)
-    cdef float* other = few + size_of_few(work) // (2 * <Py_ssize_t>sizeof(float))
-    cdef float* own_few
+    cdef char* other = <char*>few + size_of_few(work) // 2
+    cdef char* own_few
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t step[MAX_ROW_OPERANDS]
     cdef const Operand* one
@@ -504,12 +529,12 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                 at[k] = place(work, one, r)
         first = 0
         while first < rows:
-            own_few = few if r + first - start & together == 0 else other
+            own_few = <char*>few if r + first - start & together == 0 else other
             count = rows if work.n_few == 0 else min(rows - first, together - (r + first - start & together - 1))
             for k in range(work.n_in, work.operands if work.n_few > 0 else 0):
                 one = &work.of[k]
                 if one.kind == c'a' and one.offset != UNWANTED:
-                    at[k] = <char*>(own_few + one.offset)
+                    at[k] = own_few + one.offset * width
             if work.flat:
                 run_rows(work, at, step, count, threads)
             else:
@@ -518,7 +543,11 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
             if work.n_few > 0:  # which no kernel has that moves on in run_rows
                 move_on(work, at, step, count)
                 if r + first - start & 2 * together - 1 == 0 or r + first == stop:
-                    add_few(work.n_few, sums, few, other, r + first - start <= 2 * together)
+                    if work.dtype == FLOAT64:
+                        add_few_exactly(work.n_few, sums, <double*>few, <double*>other,
+                                        r + first - start <= 2 * together)
+                    else:
+                        add_few(work.n_few, sums, few, <float*>other, r + first - start <= 2 * together)
         for k in range(work.n_in, work.operands):
             if work.of[k].tiled:
                 move(NULL, False, work, &work.of[k], tiles + work.of[k].offset, r, rows)
@@ -675,7 +704,9 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
         set_sums(work, adjacent, sums)
     else:
         set_chunks(work, MANY_CHUNKS, 1, TILE if work.tiles_size > 0 and work.height % TILE == 0 else GROUP)
-    work.n_few = 0 if work.dtype == FLOAT64 else work.n_sums
+    work.n_few = work.n_sums
+    if work.dtype == FLOAT64:
+        work.n_exact, work.n_sums = work.n_sums, 2 * work.n_sums
     set_workers(work, threads, True)
 
 
@@ -689,7 +720,8 @@ cdef inline void put_sums(const Pass* work) noexcept nogil:
         if one.kind == c'a' and one.data != NULL:
             for i in range(work.n):
                 if work.dtype == FLOAT64:
-                    (<double*>(one.data + i * one.stride))[0] = work.sums[one.offset + i]
+                    (<double*>(one.data + i * one.stride))[0] = with_losses(
+                        work.sums[one.offset + i], work.sums[work.n_exact + one.offset + i])
                 else:
                     (<float*>(one.data + i * one.stride))[0] = <float>work.sums[one.offset + i]
     leave_environment(callers)

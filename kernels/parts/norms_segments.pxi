@@ -8,7 +8,7 @@ cdef enum:
     GROUPS_AT_ONCE = 16384  # elements of the groups of a chunk
     FEW_ELEMENTS = 2048  # elements of the groups that are computed together
     MOST_GROUPS = 64  # of these
-    EXAMPLES_AT_ONCE = 32
+    EXAMPLES_AT_ONCE = 8
 
 cdef struct Groups:
     # grad, x (both elements, channels), weight, mean, rstd -> grad_x, sum(grad * normed), sum(grad)

@@ -80,22 +80,30 @@ cdef inline void add_row(double* totals, const double* row, Py_ssize_t n) noexce
 
 cdef void add_examples(const double* sums, Py_ssize_t examples, Py_ssize_t channels, double* some,
                        double* totals) noexcept nogil:
-    # totals[channel] of sums[example, channel], by some examples at a time
+    # totals[channel] of sums[example, channel], by some examples at a time, for whose sums and for the rounding errors
+    # of their additions to the totals there is room in `some`
+    cdef double* losses = some + channels
     cdef Py_ssize_t first = 0, example, c
+    cdef Pair both
     memset(totals, 0, channels * sizeof(double))
+    memset(losses, 0, channels * sizeof(double))
     while first < examples:
         memset(some, 0, channels * sizeof(double))
         for example in range(first, min(first + EXAMPLES_AT_ONCE, examples)):
             add_row(some, sums + example * channels, channels)
-        add_row(totals, some, channels)
+        for c in range(channels):
+            both = add_compensated(Pair(totals[c], losses[c]), 0, Pair(some[c], 0.0), 0)
+            totals[c], losses[c] = both.first, both.second
         first += EXAMPLES_AT_ONCE
+    for c in range(channels):
+        totals[c] = with_losses(totals[c], losses[c])
 
 
 def totals_of_examples(np.ndarray sums):
     """Sums of float64 over the middle one of three axes, of an array as C lays it out."""
     cdef np.npy_intp* shape = np.PyArray_DIMS(sums)
     cdef Py_ssize_t examples = shape[1], channels = shape[2], k
-    cdef np.npy_intp* kept = [shape[0] + 1, channels]  # a row more, for the sums of some examples
+    cdef np.npy_intp* kept = [shape[0] + 2, channels]  # two rows more, for the sums of some examples
     cdef np.ndarray found = np.PyArray_EMPTY(2, kept, np.NPY_DOUBLE, 0)
     cdef double* totals = <double*>np.PyArray_DATA(found)
     cdef environment callers = enter_environment()
@@ -117,7 +125,7 @@ cdef bint segments_backward(Dtype dtype, const void* grad, const void* x, const 
     # the same of arrays as C lays them out, and the sums over examples
     cdef Py_ssize_t all = batch * channels, own = channels // max(groups, 1), width = size_of(dtype), k, c
     cdef Py_ssize_t segment = size * width, wide = sizeof(double), numbers = own * wide, group = own * segment
-    cdef double* weights = <double*>malloc((3 * all + channels) * wide)
+    cdef double* weights = <double*>malloc(3 * (all + channels) * wide)
     cdef double* sums = weights + all
     cdef double* totals = sums + 2 * all
     cdef char** at = [<char*>grad, <char*>x, <char*>weights, <char*>mean, <char*>rstd, <char*>grad_x, <char*>sums,
@@ -135,7 +143,7 @@ cdef bint segments_backward(Dtype dtype, const void* grad, const void* x, const 
         free(weights)
         return False
     for k in range(2):
-        add_examples(sums + k * all, batch, channels, weights, totals)
+        add_examples(sums + k * all, batch, channels, totals + channels, totals)
         for c in range(channels):
             put_sum(grad_bias if k else grad_weight, c, totals[c])
     free(weights)

@@ -242,7 +242,7 @@ def _norm(arrays, p):
     def total(scale):
         return sum(_kernels.sum_powers(array, p, scale) for array in arrays)
 
-    for scale in (1.0, 2.0**-600, 2.0**600):
+    for scale in (1.0, 2.0**-600, 2.0**700):
         found = total(scale)
         if found != found or 2.0**-900 <= found < math.inf:
             break

@@ -1,0 +1,101 @@
+"""Sums of awkward numbers: mostly equal ones, one that is huge beside thousands, the least of the dtype; sums over rows
+and examples, which have as many terms as there are rows, and sums of weighted exponentials. Each keeps the published
+bound, beside exact sums."""
+
+import math
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise.bounds import LEARNING_BOUNDS, bound
+from lanewise.measure.ulps import errors
+from mpmath import mp, mpf
+
+KINDS = ["equal", "mostly equal", "one huge", "one huge beside equal ones", "subnormal", "of both signs"]
+LENGTHS = [1, 3, 16, 33, 64, 129, 1000, 4097]
+
+
+def numbers(kind, n, dtype):
+    rng = np.random.default_rng(n)
+    least = 2.0 ** -(24 if dtype == "float32" else 53)
+    x = np.full(n, rng.uniform(0.5, 4))
+    if kind == "mostly equal":
+        x = np.where(rng.random(n) < 0.1, rng.uniform(0.5, 4, n), x)
+    elif kind.startswith("one huge"):
+        x = x * least if kind.endswith("ones") else rng.uniform(0.5, 1.5, n) * least
+        x[rng.integers(n)] = rng.uniform(1, 2)
+    elif kind == "subnormal":
+        x = rng.integers(1, 1000, n) * float(np.finfo(dtype).smallest_subnormal)
+    elif kind == "of both signs":
+        x[::2] *= -1
+    return x.astype(dtype)
+
+
+def of_rows(name, x):
+    """The sum of x over the rows, as the gradient of a bias."""
+    n = len(x)
+    grad, ones = np.stack([x, -x, x], -1), np.ones(3, x.dtype)
+    other = np.broadcast_to(np.arange(3, dtype=x.dtype), grad.shape).copy()
+    if name == "linear_backward":
+        return lw.linear_backward(grad, other, np.ones((3, 3), x.dtype), ones)[2]
+    if name == "layer_norm_backward":
+        return lw.layer_norm_backward(grad, other, ones, ones)[2]
+    if name == "rms_norm_backward":  # the gradient of a weight, of rows that are their own norms
+        return lw.rms_norm_backward(grad, np.ones((n, 3), x.dtype), ones, rstd=np.ones(n))[1]
+    if name == "batch_norm_backward":
+        return lw.batch_norm_backward(grad, other, mean=np.zeros(3), rstd=np.ones(3))[2]
+    length = 9 if name.startswith("instance") else 200
+    wide = np.zeros((n, 3, length), x.dtype)
+    wide[..., 5] = grad
+    other = np.broadcast_to(np.arange(length) % 7, wide.shape).astype(x.dtype)
+    groups = () if name.startswith("instance") else (3,)
+    return getattr(lw, name)(wide, other, *groups, ones)[2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["linear_backward", "layer_norm_backward", "rms_norm_backward", "batch_norm_backward",
+                                  "group_norm_backward", "instance_norm_backward"])
+def test_sums_over_rows(name, dtype):
+    most = LEARNING_BOUNDS[name][dtype] if name in LEARNING_BOUNDS else bound(name, dtype)
+    for kind in KINDS:
+        for n in LENGTHS:
+            x = numbers(kind, n, dtype)
+            total, size = math.fsum(x.tolist()), math.fsum(np.abs(x).tolist())
+            exact = np.array([total, -total, total], np.longdouble)
+            found = errors(of_rows(name, x), exact, dtype, np.full(3, size, np.longdouble)).max()
+            assert found <= most, (kind, n)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("p", [1, 2])
+def test_norms_of_gradients(p, dtype):
+    for kind in KINDS:
+        for n in LENGTHS:
+            x = numbers(kind, n, dtype)
+            with mp.workprec(2400):
+                exact = mp.fsum(abs(mpf(float(one))) ** p for one in x) ** (1 / mpf(p))
+            found = np.asarray(lw.clip_grad_norm(x.copy(), 1e300, p))
+            # a norm is float64, and right to the last places of the dtype of the gradients
+            found = found.astype(dtype) if dtype == "float32" else found
+            assert errors(found, np.asarray(exact, object), dtype).max() <= LEARNING_BOUNDS["clip_grad_norm"][dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", ["equal", "one huge", "of both signs"])
+def test_logarithms_of_weighted_sums(factor, dtype):
+    for kind in KINDS[:4]:
+        for n in LENGTHS[:-2]:
+            x, b = numbers(kind, n, dtype), numbers(factor, n, dtype)
+            if factor == "of both signs" and n > 1:
+                b[0] *= 3  # which no other takes away
+            found, sign = lw.logsumexp(x, b=b, return_sign=True)
+            slopes = lw.logsumexp_backward(x.dtype.type(1), x, b=b)
+            with mp.workprec(200):
+                terms = [mpf(float(one)) * mp.exp(mpf(float(other))) for one, other in zip(b, x, strict=True)]
+                total = mp.fsum(terms)
+                exact, shares = mp.log(abs(total)), np.array([term / total for term in terms], object)
+                size = max(mp.log(abs(term)) for term in terms)
+            assert sign == mp.sign(total)
+            assert errors(found, np.asarray(exact, object), dtype, np.asarray(abs(size), object)).max() <= bound(
+                "logsumexp", dtype), (kind, n)
+            assert errors(slopes, shares, dtype).max() <= bound("logsumexp_backward", dtype), (kind, n)
