@@ -3,26 +3,13 @@
 #     mish(x) = x tanh(log(1 + e^x))
 #     mish'(x) = t + x (1 - t^2) sigmoid(x), t = tanh(log(1 + e^x))
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, magnitude, pick, real, scale2, splat, two_sum, where_less,
-    with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, pick, real, splat, two_sum, where_less, with_sign,
 )
-from ..math.exponential cimport exp_pair, power2_of_sum, raised_by, scale2_of_sum, step, whole
-from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled
+from ..math.exponential cimport exp_pair, power2_of_sum, raised_by, scale2_of_sum, step
+from ..math.pairs cimport fast_sum, pair_product, product, scaled
 from ..math.piecewise cimport LAST, segment_parts_abreast, signed_steps
 from ..math.segments cimport MISH_SEGMENTS
 from .parts cimport near_root
-
-
-cdef inline real mish_divisor(real x, real e, real e_low, real* low) noexcept nogil:
-    # 2 + 2 e + e^2 where x < 0, and 1 + 2 e + 2 e^2 where not
-    cdef real square_low, t_low, zero = splat(x, 0.0)
-    cdef real square = pair_product(e, e_low, e, e_low, &square_low)
-    square = where_less(x, zero, square, square + square)
-    square_low = where_less(x, zero, square_low, square_low + square_low)
-    cdef real t = fast_sum(e + e, square, &t_low)
-    cdef real d = two_sum(where_less(x, zero, splat(x, 2.0), splat(x, 1.0)), t, low)
-    low[0] = low[0] + (t_low + (square_low + (e_low + e_low)))
-    return d
 
 
 cdef inline real mish_end(real like) noexcept nogil:
@@ -82,40 +69,48 @@ cdef inline real mish(real x) noexcept nogil:
         return y
 
 
-cdef inline real pair_step(real v, real v_low, real e, real e_low, real c, real c_low, real* low) noexcept nogil:
-    # a step of Horner's scheme on pairs
-    cdef real p_low
-    cdef real p = pair_product(v, v_low, e, e_low, &p_low)
-    cdef real s = two_sum(c, p, low)
-    low[0] = low[0] + (p_low + c_low)
-    return s
+cdef inline real mish_slope_far(real x, real* low) noexcept nogil:
+    # e (1 + x - e (x + 1 / 2)) with e = e^x
+    cdef real m, m_low, sum, h, h_low, b = at_least(x, pick(x, -109.0, -752.0))
+    m = exp_pair(b, &m_low, &sum)
+    h = two_sum(splat(x, 1.0), b, &h_low)
+    h_low = fma(b + splat(x, 0.5), -scale2_of_sum(m, sum), h_low)
+    h = pair_product(h, h_low, m, m_low, &h_low)
+    low[0] = scale2_of_sum(h_low, sum)
+    return scale2_of_sum(h, sum)
 
 
 cdef inline real mish_slope(real x, real* low) noexcept nogil:
-    # with e = e^-|x|: e (c0 + e (c1 + e (4 + e))) / d^2 where x < 0, and (1 + e (4 + e (c1 + e c0))) / d^2 where not,
-    # c0 = 4 (1 + x), c1 = 6 + 4 x, d mish's divisor; near the root at -1.192 a polynomial in t, |t| <= 0.25, error
-    # 2^-27.9 (float32), 2^-66.3 (float64)
-    cdef real one = splat(x, 1.0), four = splat(x, 4.0), zero = splat(x, 0.0), limit = pick(x, 109.0, 752.0)
-    cdef real m, m_low, n, p, e, e_low, b, c0, c0_low, c1, c1_low, v, v_low, d, d_low, t, t_low, c, sum
-    b = at_most(at_least(x, -limit), limit)
-    m = exp_pair(-magnitude(b), &m_low, &sum)
-    p = scale2_of_sum(one, sum)
-    e = m * p
-    e_low = m_low * p
-    c0 = two_sum(one, b, &c0_low)
-    c0 = four * c0
-    c0_low = four * c0_low
-    c1 = two_sum(splat(x, 6.0), four * b, &c1_low)
-    v = pair_step(where_less(x, zero, one, c0), where_less(x, zero, zero, c0_low), e, e_low,
-                  where_less(x, zero, four, c1), where_less(x, zero, zero, c1_low), &v_low)
-    v = pair_step(v, v_low, e, e_low, where_less(x, zero, c1, four), where_less(x, zero, c1_low, zero), &v_low)
-    v = pair_step(v, v_low, e, e_low, where_less(x, zero, c0, one), where_less(x, zero, c0_low, zero), &v_low)
-    v = pair_product(v, v_low, where_less(x, zero, m, one), where_less(x, zero, m_low, zero), &v_low)
-    d = mish_divisor(x, e, e_low, &d_low)
-    d = pair_product(d, d_low, d, d_low, &d_low)
-    v = pair_quotient(v, v_low, d, d_low, &v_low)
-    n = where_less(x, zero, whole(sum), zero)
-    t = fast_sum(b + splat(x, 1.1924312145154952), pick(x, 3.043937594950088e-09, 4.8484829848031044e-17), &t_low)
+    # e / d (e + 2 + 4 x (e + 1) / d) with e = e^x, d = e^2 + 2 e + 2; near the root at -1.192 a polynomial in t,
+    # |t| <= 0.25, error 2^-27.9 (float32), 2^-66.3 (float64)
+    cdef real b, e, e_low, a, a_low, s, s_low, n, n_low, d, d_low, inverse, k, k_low, v, v_low, z, z_low, m, m_low, sum
+    cdef real one = splat(x, 1.0), two = splat(x, 2.0), t, t_low, c, far = pick(x, -8.0, -690.0)
+    b = at_most(x, pick(x, 12.0, 24.0))
+    e = exp_pair(b, &e_low, &sum)
+    e = raised_by(e, sum)
+    e_low = e_low * power2_of_sum(sum, 0)
+    s = fast_sum(two, e, &s_low)  # exact, since 2 is a multiple of the last bit of s where e is larger
+    a = fast_sum(one, e, &a_low)
+    s_low = s_low + e_low
+    a_low = a_low + e_low
+    n = product(e, e, &n_low)
+    d = two_sum(n, a + a, &d_low)
+    d_low = d_low + (fma(e + e, e_low, n_low) + (a_low + a_low))
+    inverse = one / d
+    k = a * inverse
+    k_low = (fma(-k, d, a) + fma(-k, d_low, a_low)) * inverse
+    v = e * inverse
+    v_low = (fma(-v, d, e) + fma(-v, d_low, e_low)) * inverse
+    b = splat(x, 4.0) * b
+    z = product(b, k, &z_low)
+    m = two_sum(s, z, &m_low)
+    m_low = m_low + (s_low + fma(b, k_low, z_low))
+    v = pair_product(v, v_low, m, m_low, &v_low)
+    if any_less(x, far):
+        m = mish_slope_far(x, &m_low)
+        v, v_low = where_less(x, far, m, v), where_less(x, far, m_low, v_low)
+    t = at_least(x, splat(x, -1000.0)) + splat(x, 1.1924312145154952)
+    t = fast_sum(t, pick(x, 3.043937594950088e-09, 4.8484829848031044e-17), &t_low)
     if real is f32x:
         c = splat(x, 0.0011197244805709614918)
         c = step(c, t, -0.0032527921819989525297)
@@ -140,7 +135,7 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.041907821043609872595)
         c = step(c, t, 0.20473126408010586639)
         c = step(c, t, 1.5332816617135587e-17)
-    return near_root(t, t_low, 0.25, 0.2669479140495345, c, scale2(v, n), scale2(v_low, n), low)
+    return near_root(t, t_low, 0.25, 0.2669479140495345, c, v, v_low, low)
 
 
 cdef inline real mish_backward(real grad, real x) noexcept nogil:
