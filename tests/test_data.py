@@ -156,6 +156,9 @@ def test_rows_to_predict_with_names_that_do_not_tell(tmp_path):
         data.load_inputs(tmp_path / "t.csv", 1, ("a",), "sign")
     with pytest.raises(data.DataError, match="no column 'b'; line 1 holds a, a, sign"):
         data.load_inputs(tmp_path / "t.csv", 2, ("b", "a"), "sign")
+    (tmp_path / "t.csv").write_text("b,a,a,sign\n1,2,3,pos\n4,5,6,neg\n")  # b would be taken for a
+    with pytest.raises(data.DataError, match="holds b, a, a, sign; expected the features a, a, b in this order"):
+        data.load_inputs(tmp_path / "t.csv", 3, ("a", "a", "b"), "sign")
     (tmp_path / "t.csv").write_text("first,second\n1,2\n3,4\n")
     x, y = data.load_inputs(tmp_path / "t.csv", 2, ("a", "b"), "sign")
     assert x.tolist() == [[1, 2], [3, 4]]  # other names throughout: as they lie

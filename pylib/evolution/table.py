@@ -155,9 +155,15 @@ def _label_column(path, line, header, columns, label, features, names):
 
 
 def _by_name(path, line, header, columns, names):
-    # The columns in the order of `names`; as they lie, if the names do not tell them apart or the file has others.
+    # The columns in the order of `names`; as they lie, if the file has none of these. Names that do not tell columns
+    # apart have to lie as they were learned.
     found = [name for name in names if name in header]
-    if not found or len(set(names)) < len(names):
+    if not found:
+        return columns
+    if len(set(names)) < len(names):
+        if [header[k] for k in columns] != list(names):
+            raise DataError(f"{path}: line {line} holds {', '.join(header)}; expected the features "
+                            f"{', '.join(names)} in this order, since some have one name")
         return columns
     if len(found) < len(names):
         missing = next(name for name in names if name not in header)
