@@ -3,8 +3,8 @@
 # bfloat16 256 + 1 is 256. PyTorch's mean, mse_loss and binary_cross_entropy on the CPU compute both in float32. Its
 # cross_entropy and nll_loss do not: the mean of more than 65 504 losses in float16 is NaN, infinity over infinity, and
 # of bfloat16 it is 1.7% off, since the sum is rounded to eight bits over and over. With reduction="none" and .mean()
-# they are right. nanmean, kl_div with "batchmean", embedding_bag, scatter_reduce and segment_reduce have means of that kind,
-# too.
+# they are right. nanmean, kl_div with "batchmean", embedding_bag, scatter_reduce and segment_reduce have means of that
+# kind, too.
 #
 # torch 2.13.0, 100 000 equal numbers:
 #   cross_entropy of three equal logits, log 3 = 1.0986: NaN in float16, 1.117 in bfloat16; of probabilities: infinity
