@@ -248,8 +248,8 @@ def test_neighbouring_rows_past_the_caches(function, classes, dtype):
 @pytest.mark.parametrize("function", [lw.softmax_backward, lw.softmin_backward, lw.log_softmax_backward])
 def test_no_bit_of_a_gradient_depends_on_places_in_a_page(function, dtype, n):
     # Long rows that stand just behind grad or y, but for whole pages, are written from their end on, and registers
-    # begin where grad and y have a boundary, if they stand alike. Of many short ones each is written while the next is
-    # summed.
+    # begin where grad and y have a boundary, if they stand alike. Of many short ones each is written in the place of
+    # grad or y while the next is summed.
     count = max(5, 3000 // n)
     grad, y = rows(dtype, n, count=count), lw.softmax(rows(dtype, n, seed=1, count=count))
     expected = b"".join(function(grad[r], y[r]).tobytes() for r in range(count))

@@ -40,8 +40,9 @@ cdef inline double slopes_beside_products(f32x* grad_x, const Gradient* own, con
 
 cdef inline Py_ssize_t backward_rows_beside_sums(char** at, const Py_ssize_t* steps, Py_ssize_t rows,
                                                  Py_ssize_t n) noexcept nogil:
-    # All rows but the last, each beside the sum of the next one; how many. It pays where two rows of each operand and
-    # one of gradients take half of the first-level cache at most, and all rows more than it, but none is in memory.
+    # All rows but the last, each beside the sum of the next one; how many. It pays where two rows of each operand take
+    # less than half of the first-level cache, and all rows more than it, but none is in memory, and in the place of an
+    # operand alone: other places may have left the caches since the last call, and are fetched faster in order.
     cdef Gradient own = Gradient(at[0], at[1], 0.0, 0.0, 1.0, False, False), after = own
     cdef const char* sign = at[2]
     cdef char* grad_x = at[3]
@@ -88,7 +89,7 @@ cdef Py_ssize_t softmax_backward_all_rows(const real* like, char** at, const Py_
     cdef bint alike = (<uintptr_t>at[0] ^ <uintptr_t>at[1]) % (LINE // 2) == 0
     if real is f32x:
         if n > BRIEF and 10 * n * itemsize(like) <= GROUP_BYTES < 3 * rows * n * itemsize(like) and (
-                not manner & (STREAMED | FROM_MEMORY | BFLOAT16_ROWS)):
+                at[3] == at[0] or at[3] == at[1]) and not manner & (STREAMED | FROM_MEMORY | BFLOAT16_ROWS):
             return backward_rows_beside_sums(at, steps, rows, n)
     if n * itemsize(like) <= SHORT_BYTES or n > BLOCK or manner & (STREAMED | FROM_MEMORY | BFLOAT16_ROWS):
         return -1
