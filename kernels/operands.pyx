@@ -739,7 +739,7 @@ def fitting(name, out, tuple shape):
 
 def stored(name, out, values):
     """`out`, which may hold fewer bits than these values, with them in it; an error where it has another shape."""
-    place = fitting(name, out, np.shape(values))
+    place = fitting(name, out, values.shape)
     refuse_narrow(name, values.dtype, out.dtype)
     with np.errstate(all="ignore"):  # some may be beyond what it holds
         np.copyto(place, values, "same_kind")
