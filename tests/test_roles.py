@@ -80,3 +80,8 @@ def test_shapes_that_do_not_fit(name):
             named = set(re.findall(r"(\w+)(?= of shape| must have| has no)", error)) & ROLES
             assert named <= parameters(name).keys(), (role, error)
             assert role in re.findall(r"\w+", error) or "channels" in error or "grad of shape" in error, (role, error)
+
+
+def test_glu_of_a_masked_array_keeps_the_mask():
+    x = np.ma.array(np.ones((1, 4)), mask=[[False, True, False, False]])
+    assert lw.glu(x).mask.tolist() == [[False, True]]

@@ -126,7 +126,7 @@ def glu(x, axis=-1, *, out=None):
     Parameters
     ----------
     x : array_like of float16, bfloat16, float32 or float64
-        Integers are converted as np.exp converts them.
+        Integers are converted as np.exp converts them. A masked array keeps its mask.
     axis : int
         Of an even length.
     out : ndarray, optional
@@ -140,7 +140,7 @@ def glu(x, axis=-1, *, out=None):
     Raises
     ------
     TypeError
-        If an array holds no numbers, is masked, or is a tensor of PyTorch.
+        If `x` holds no numbers or is a tensor of PyTorch, or `out` is masked.
     ValueError
         The length along `axis` is odd, or `x` has no such axis.
 
