@@ -66,6 +66,53 @@ def test_sums_over_rows(name, dtype):
             assert found <= most, (kind, n)
 
 
+def channels_of(kind, examples, n, least, seed=0):
+    """Up to 200 channels of segments of n numbers, in each of which another number is the huge one."""
+    count, rng = min(16 * n, 200), np.random.default_rng(seed)
+    x = np.full((count, examples * n), least)
+    if kind == "random":
+        x = rng.uniform(0, 2 * least, x.shape)
+    own = np.arange(count)
+    x[own, own] = 1.0 if kind == "equal" else rng.uniform(1, 1.9, count)
+    if kind == "cancelling":
+        x[own, (own * 7 + 3) % x.shape[1]] = -x[own, own]
+    return x
+
+
+def of_examples(x, n):
+    """The examples of channels, as batch norm takes them."""
+    return np.ascontiguousarray(x.reshape(len(x), -1, n).swapaxes(0, 1))
+
+
+@pytest.mark.parametrize("kind", ["equal", "random", "cancelling"])
+@pytest.mark.parametrize("n", [2, 3, 7, 8, 16, 31, 33, 49, 63, 68])
+def test_sums_over_short_segments(n, kind):
+    most = bound("batch_norm_backward", "float64")
+    for part in (0.26, 0.499, 0.51, 0.99, 1.49, 2.49):
+        x = channels_of(kind, 256 // n + 8, n, part * 2.0**-52)
+        ones = np.ones(len(x))
+        totals = np.array([math.fsum(one) for one in x.tolist()])
+        exact = [math.fsum(one) for one in np.column_stack([x, -totals]).tolist()] + totals.astype(np.longdouble)
+        size = np.array([math.fsum(one) for one in np.abs(x).tolist()], np.longdouble)
+        grad = of_examples(x, n)
+        for found in lw.batch_norm_backward(grad, np.ones_like(grad), mean=0 * ones, rstd=ones)[1:]:
+            assert errors(found, exact, "float64", size).max() <= most, part
+
+
+@pytest.mark.parametrize(("examples", "n"), [(64, 2), (64, 3), (16, 4), (32, 7), (32, 8), (64, 16), (93, 33), (16, 63)])
+def test_statistics_of_short_segments(examples, n):
+    for kind, least in [("equal", 0.499 * 2.0**-52), ("equal", 0.7071 * 2.0**-26), ("random", 0.499 * 2.0**-52),
+                        ("random", 1.49 * 2.0**-52)]:
+        for seed in (0, 192):
+            x = channels_of(kind, examples, n, least, seed)
+            y = lw.batch_norm(of_examples(x, n), np.zeros(len(x)), np.ones(len(x)), training=True)
+            apart = x.astype(np.longdouble) - x.astype(np.longdouble).mean(1, keepdims=True)
+            exact = apart / np.sqrt((apart * apart).mean(1, keepdims=True) + np.longdouble(1e-5))
+            size = np.sqrt((exact * exact).mean(1, keepdims=True))
+            found = errors(y.swapaxes(0, 1).reshape(x.shape), exact, "float64", size).max()
+            assert found <= bound("batch_norm", "float64"), (kind, least, seed)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("p", [1, 2])
 def test_norms_of_gradients(p, dtype):

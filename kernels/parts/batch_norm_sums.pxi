@@ -7,13 +7,12 @@
 # always, for means have more digits than float32. A channel is cut into pieces, set by the shape alone, whose sums are
 # added in order, so that nobody sees the number of threads. Additions of equal numbers all round the same way, and most
 # of a channel may be equal (0 behind a relu): of float64 only a few follow each other, and then their rounding errors
-# are kept.
+# are kept. Short segments of float64 stand side by side in a strip.
 
 cdef enum:
     PIECE = 1 << 15  # elements of a channel that a thread adds up at a time
     CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
     FOLDED = 128  # elements that are added up at a time: whole folds
-    MOST_TERMS = 16  # of a partial sum of shorter segments, or so many and those of one segment more
 
 cdef struct Channel:
     Dtype dtype
@@ -123,6 +122,14 @@ cdef inline void add_exactly(f64x* sums, f64x* totals) noexcept nogil:
     add_strip(totals, totals + 2 * FOLDED_SUMS, sums, 2 * FOLDED_SUMS)
 
 
+cdef inline Py_ssize_t room_in_strip(Py_ssize_t n) noexcept nogil:
+    # what so few elements take up: a part of the partial sums that are added by halves
+    cdef Py_ssize_t room = PARTS // 4
+    while room < n:
+        room *= 2
+    return room
+
+
 cdef inline Pair add_segments(
         void (*fold)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
@@ -136,7 +143,8 @@ cdef inline Pair add_segments(
     cdef f64x strip[2 * SUMS]
     cdef f64x totals[4 * FOLDED_SUMS]
     cdef f32x terms[2 * FOLDED_TERMS]
-    cdef Py_ssize_t end = start + n, i, length, last, terms_of_one = 0
+    cdef Py_ssize_t end = start + n, i, length, last, room = room_in_strip(n % STRIP), taken_up = 0
+    cdef Py_ssize_t most = STRIP if channel.grad != NULL else 2 * STRIP  # of squares, whose root has half their errors
     cdef int k, registers = FOLDED_SUMS if folded else SUMS
     segment.mean, segment.mean_rest, segment.rstd = channel.known.mean, channel.known.mean_rest, channel.known.rstd
     segment.scale, segment.dtype = 1.0, dtype
@@ -170,14 +178,17 @@ cdef inline Pair add_segments(
             elif real is f64x and length == STRIP:
                 add_plain_terms(add, 2, like, segment, 0, STRIP, strip)
                 add_exactly(strip, totals)
+            elif real is f64x and length > PARTS:
+                add_plain_terms(add, 2, like, segment, 0, length, strip)
+                add_exactly(strip, totals)
             else:
-                add_more_terms(add, 2, like, segment, 0, length, sums)
+                add_more_terms(add, 2, like, segment, 0, length, sums + <size_t>taken_up % PARTS // F64_LANES * 2)
             i += length
-            if real is f64x and length < STRIP:
-                terms_of_one += (length + PARTS - 1) // PARTS
-                if (i - start) % STRIP == 0 or (i == end and (n > STRIP or terms_of_one > MOST_TERMS)):
+            if real is f64x and length <= PARTS:
+                taken_up += room
+                if taken_up == most:
                     add_exactly(sums, totals)
-                    terms_of_one = 0
+                    taken_up = 0
                     for k in range(2 * registers):
                         sums[k] = splat_f64(0.0)
         example += 1
