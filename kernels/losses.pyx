@@ -14,7 +14,7 @@ cimport numpy as np
 
 from .lanes cimport (
     F32_LANES, F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude,
-    power2, real, splat, splat_f32, splat_f64, store_f64, store_turned_f32, where_less,
+    power2, real, splat, splat_f32, splat_f64, store_f64, store_turned_eight_f32, store_turned_f32, where_less,
 )
 from .loops.columns cimport (
     HALVES, MOST_LANES, MOST_ROWS, add_columns, halves, narrowed, put_column_numbers, sum_column_elements,

@@ -109,6 +109,13 @@ def test_turned_f32(registers):
     assert not back[:, 4:].any()
 
 
+def test_turned_eight_f32(registers):
+    x, back = np.arange(8 * 16, dtype=np.float32).reshape(8, 16), np.zeros((16, 9), np.float32)
+    registers.turned_eight_f32(x, back)
+    assert (back[:, :8] == x.T).all()
+    assert not back[:, 8:].any()
+
+
 def test_transposed_u32(registers):
     # chunk c of four words is lane c // 4 + 4 * (c % 4), its word r in register r
     y = np.empty((4, 16), np.uint32)

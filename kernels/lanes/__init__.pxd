@@ -56,6 +56,7 @@ cdef extern from "lanes/lanes.h" nogil:
     # and back, which changes y
     void load_turned_f32(const char* p, Py_ssize_t step, f32x* y)
     void store_turned_f32(char* p, Py_ssize_t step, f32x* y)
+    void store_turned_eight_f32(char* p, Py_ssize_t step, f32x* y)  # of eight numbers each
 
     u32x load_u32(const uint32_t* p)
     void store_u32(uint32_t* p, u32x x)

@@ -84,6 +84,13 @@ static inline void store_turned_f32(char *p, ptrdiff_t step, f32x *y) {
         _mm_storeu_ps((float *)(p + 4 * step), _mm256_extractf128_ps(y[k], 1));
     }
 }
+static inline void store_turned_eight_f32(char *p, ptrdiff_t step, f32x *y) {
+    turn_quads(y), turn_quads(y + 4);
+    for (int k = 0; k < 4; k++, p += step) {
+        _mm256_storeu_ps((float *)p, _mm256_permute2f128_ps(y[k], y[k + 4], 0x20));
+        _mm256_storeu_ps((float *)(p + 4 * step), _mm256_permute2f128_ps(y[k], y[k + 4], 0x31));
+    }
+}
 
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm256_loadu_si256((const __m256i *)p); }

@@ -76,10 +76,11 @@ static inline void turn_quads(__m512 *x) {
 }
 static inline void load_turned_f32(const char *p, ptrdiff_t step, f32x *y) {
     for (int k = 0; k < 4; k++, p += step) {
-        __m512 x = _mm512_castps128_ps512(_mm_loadu_ps((const float *)p));
-        x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(p + 4 * step)), 1);
-        x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(p + 8 * step)), 2);
-        y[k] = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(p + 12 * step)), 3);
+        /* by halves, since an insertion takes a 512-bit register twice as long */
+        __m256 x = _mm256_set_m128(_mm_loadu_ps((const float *)(p + 4 * step)), _mm_loadu_ps((const float *)p));
+        __m256 z = _mm256_set_m128(_mm_loadu_ps((const float *)(p + 12 * step)),
+                                   _mm_loadu_ps((const float *)(p + 8 * step)));
+        y[k] = _mm512_insertf32x8(_mm512_castps256_ps512(x), z, 1);
     }
     turn_quads(y);
 }
@@ -90,6 +91,17 @@ static inline void store_turned_f32(char *p, ptrdiff_t step, f32x *y) {
         _mm_storeu_ps((float *)(p + 4 * step), _mm512_extractf32x4_ps(y[k], 1));
         _mm_storeu_ps((float *)(p + 8 * step), _mm512_extractf32x4_ps(y[k], 2));
         _mm_storeu_ps((float *)(p + 12 * step), _mm512_extractf32x4_ps(y[k], 3));
+    }
+}
+static inline void store_turned_eight_f32(char *p, ptrdiff_t step, f32x *y) {
+    turn_quads(y), turn_quads(y + 4);
+    for (int k = 0; k < 4; k++, p += step) { /* even rows, and odd ones, of both quads */
+        __m512 even = _mm512_mask_shuffle_f32x4(y[k], 0xF0F0, y[k + 4], y[k + 4], 0xB1);
+        __m512 odd = _mm512_mask_shuffle_f32x4(y[k + 4], 0x0F0F, y[k], y[k], 0xB1);
+        _mm256_storeu_ps((float *)p, _mm512_castps512_ps256(even));
+        _mm256_storeu_ps((float *)(p + 4 * step), _mm512_castps512_ps256(odd));
+        _mm256_storeu_ps((float *)(p + 8 * step), _mm512_extractf32x8_ps(even, 1));
+        _mm256_storeu_ps((float *)(p + 12 * step), _mm512_extractf32x8_ps(odd, 1));
     }
 }
 

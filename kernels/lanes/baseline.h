@@ -47,6 +47,7 @@ static inline f64x zip_low_f64(f64x a, f64x b) { (void)b; return a; }
 static inline f64x zip_high_f64(f64x a, f64x b) { (void)a; return b; }
 static inline void load_turned_f32(const char *p, ptrdiff_t step, f32x *y) { memcpy(y, p, 4 * sizeof *y); }
 static inline void store_turned_f32(char *p, ptrdiff_t step, f32x *y) { memcpy(p, y, 4 * sizeof *y); }
+static inline void store_turned_eight_f32(char *p, ptrdiff_t step, f32x *y) { memcpy(p, y, 8 * sizeof *y); }
 
 /* integers: at any address */
 static inline u32x load_u32(const uint32_t *p) { u32x x; memcpy(&x, p, sizeof x); return x; }

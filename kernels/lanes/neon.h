@@ -73,6 +73,9 @@ static inline void store_turned_f32(char *p, ptrdiff_t step, f32x *y) {
     turn_quads(y);
     for (int k = 0; k < 4; k++) vst1q_f32((float *)(p + k * step), y[k]);
 }
+static inline void store_turned_eight_f32(char *p, ptrdiff_t step, f32x *y) {
+    store_turned_f32(p, step, y), store_turned_f32(p + 16, step, y + 4);
+}
 
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)vld1q_u32(p); }

@@ -6,7 +6,7 @@ from libc.stdint cimport uint16_t
 
 from ..lanes cimport (
     F32_LANES, f32x, f64x, load_bfloat16, load_f32, load_float16, load_turned_f32, real, store_bfloat16,
-    store_bfloat16_pair, store_f32, store_float16, store_turned_f32,
+    store_bfloat16_pair, store_f32, store_float16, store_turned_eight_f32, store_turned_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .registers cimport itemsize, lanes, load, skip, store, zip_high, zip_low
@@ -194,10 +194,17 @@ cdef inline void turn_back(char* y, Py_ssize_t step, const float* tile, Py_ssize
                            Py_ssize_t n) noexcept nogil:
     # the first `done` of these rows
     cdef f32x four[4]
+    cdef f32x eight[8]
     cdef const float* own
     cdef Py_ssize_t i, r = 0
+    cdef int k
     while r < done and n >= 4:
         i = 0
+        while i + 8 <= n:
+            for k in range(8):
+                eight[k] = load_f32(tile + (i + k) * rows)
+            store_turned_eight_f32(y + i * 4, step, eight)
+            i += 8
         while i < n:
             i = min(i, n - 4)
             own = tile + i * rows

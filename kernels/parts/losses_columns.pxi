@@ -31,7 +31,10 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef int64_t signs = 0
     cdef bint ignored, wanted = at[result] != NULL
     cdef bint logged = wanted or z_loss != 0.0
-    cdef Py_ssize_t r, target, own, rows = registers * lanes(like)
+    cdef Py_ssize_t r, target, stride, step, rows = registers * lanes(like)
+    cdef const char* x
+    cdef const char* own
+    cdef const char* targets
     cdef Columns columns
     for r in range(options, options + 2):
         if not same_numbers(at[r], steps[r], rows):
@@ -44,22 +47,23 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     if not logs_for(logarithms, like).columns(like, &columns, registers, n, tops, inverses, rests,
                                               logs if logged else NULL, 0.0, not with_grad):
         return False
-    for r in range(rows):
-        signs |= (<const int64_t*>(at[1] + r * steps[1]))[0]
-    ignored = signs < 0
-    for r in range(rows):
-        target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-        if ignored:
+    x, targets, stride, step = at[0], at[1], strides[0], steps[1]  # in registers, though this loop writes
+    for k in range(registers):
+        own = <const char*>tile + k * n * sizeof(real)
+        for r in range(k * lanes(like), (k + 1) * lanes(like)):
+            target = (<const int64_t*>targets)[0]
+            signs |= target
             target = max(target, 0)  # what is found for rows that are ignored is left out in the end
-        own = r // lanes(like) * n * lanes(like) + r % lanes(like) + target * lanes(like)
-        if real is f32x:
-            (<float*>logit)[r] = (<const float*>(at[0] + target * strides[0]))[r]
-            (<float*>exponential)[r] = (<const float*>tile)[own] if with_grad else 0.0
-        else:
-            logit[r] = (<const double*>(at[0] + target * strides[0]))[r]
-            exponential[r] = tile[own] if with_grad else 0.0
-        if weighted:
-            weight[r] = element(<const real*>at[2], target)
+            if real is f32x:
+                (<float*>logit)[r] = (<const float*>(x + target * stride))[0]
+                (<float*>exponential)[r] = (<const float*>(own + target * sizeof(real)))[0] if with_grad else 0.0
+            else:
+                logit[r] = (<const double*>(x + target * stride))[0]
+                exponential[r] = (<const double*>(own + target * sizeof(real)))[0] if with_grad else 0.0
+            if weighted:
+                weight[r] = element(<const real*>at[2], target)
+            targets, x, own = targets + step, x + itemsize(like), own + itemsize(like)
+    ignored = signs < 0
     for k in range(count):
         logits[k] = wide_at(like, <const char*>logit + k // halves(like) * sizeof(real), k % halves(like))
         weights[k] = load_f64(weight + k * F64_LANES) if weighted else splat_f64(1.0)
@@ -110,21 +114,35 @@ cdef inline void put_slopes(const real* like, char** at, const Py_ssize_t* steps
             put_slopes_turned(at[grad] + k * width * steps[grad], steps[grad], own, factor, offset, n)
         for i in range(0 if row_by_row else n):
             store(<real*>(at[grad] + k * sizeof(real) + i * stride), fma(load(skip(own, i * width)), factor, offset))
-    for r in range(registers * width):
-        target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-        if target >= 0 and row_by_row:
-            put_element(<real*>(at[grad] + r * steps[grad]), target, at_targets[r])
-        elif target >= 0:
-            put_element(<real*>(at[grad] + target * stride), r, at_targets[r])
+    put_at_targets(like, at[1], steps[1], at[grad], steps[grad] if row_by_row else <Py_ssize_t>itemsize(like),
+                   <Py_ssize_t>itemsize(like) if row_by_row else stride, registers * width, at_targets)
+
+
+cdef inline void put_at_targets(const real* like, const char* targets, Py_ssize_t step, char* grad,
+                                Py_ssize_t grad_step, Py_ssize_t stride, Py_ssize_t rows,
+                                const double* values) noexcept nogil:
+    # where rows are `grad_step` bytes apart, and classes `stride`
+    cdef Py_ssize_t r, target
+    for r in range(rows):
+        target = (<const int64_t*>targets)[0]
+        if target >= 0:
+            put_element(<real*>(grad + target * stride), 0, values[r])
+        targets, grad = targets + step, grad + grad_step
 
 
 cdef inline void put_slopes_turned(char* grad, Py_ssize_t step, const real* tile, real factor, real offset,
                                    Py_ssize_t n) noexcept nogil:
     # of a register of rows, which are of float32
     cdef f32x four[4]
+    cdef f32x eight[8]
     cdef Py_ssize_t i = 0, r
     cdef int k
     if real is f32x:
+        while i + 8 <= n:
+            for k in range(8):
+                eight[k] = fma(load(skip(tile, (i + k) * F32_LANES)), factor, offset)
+            store_turned_eight_f32(grad + i * 4, step, eight)
+            i += 8
         while i < n and n >= 4:
             i = min(i, n - 4)
             for k in range(4):

@@ -438,6 +438,17 @@ def turned_f32(const float[:, ::1] x, float[:, ::1] turned, float[:, ::1] back):
         first += lanes.F32_LANES
 
 
+def turned_eight_f32(const float[:, ::1] x, float[:, ::1] back):
+    """Of eight numbers in each of 16 rows, a column of x after the other; the rows of back may be longer."""
+    cdef lanes.f32x eight[8]
+    cdef Py_ssize_t first = 0, k
+    while first < 16:
+        for k in range(8):
+            eight[k] = lanes.load_f32(&x[k, first])
+        lanes.store_turned_eight_f32(<char*>&back[first, 0], back.strides[0], eight)
+        first += lanes.F32_LANES
+
+
 def pair_products_u8(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] products):
     cdef Py_ssize_t i = 0
     while i < x.shape[0]:
