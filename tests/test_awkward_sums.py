@@ -11,7 +11,8 @@ from lanewise.bounds import LEARNING_BOUNDS, bound
 from lanewise.measure.ulps import errors
 from mpmath import mp, mpf
 
-KINDS = ["equal", "mostly equal", "one huge", "one huge beside equal ones", "subnormal", "of both signs"]
+KINDS = ["equal", "mostly equal", "one huge", "one huge beside equal ones", "subnormal", "of both signs",
+         "the first huge"]
 LENGTHS = [1, 3, 16, 33, 64, 129, 1000, 4097]
 
 
@@ -24,6 +25,9 @@ def numbers(kind, n, dtype):
     elif kind.startswith("one huge"):
         x = x * least if kind.endswith("ones") else rng.uniform(0.5, 1.5, n) * least
         x[rng.integers(n)] = rng.uniform(1, 2)
+    elif kind == "the first huge":  # each of the others is less than half of its last place
+        x = np.full(n, 0.999 * least)
+        x[0] = 1.5
     elif kind == "subnormal":
         x = rng.integers(1, 1000, n) * float(np.finfo(dtype).smallest_subnormal)
     elif kind == "of both signs":
@@ -44,19 +48,21 @@ def of_rows(name, x):
         return lw.rms_norm_backward(grad, np.ones((n, 3), x.dtype), ones, rstd=np.ones(n))[1]
     if name == "batch_norm_backward":
         return lw.batch_norm_backward(grad, other, mean=np.zeros(3), rstd=np.ones(3))[2]
-    length = 9 if name.startswith("instance") else 200
+    length = 200 if name.startswith("group") else 9
     wide = np.zeros((n, 3, length), x.dtype)
     wide[..., 5] = grad
     other = np.broadcast_to(np.arange(length) % 7, wide.shape).astype(x.dtype)
+    if name.startswith("batch"):
+        return lw.batch_norm_backward(wide, other, mean=np.zeros(3), rstd=np.ones(3))[2]
     groups = () if name.startswith("instance") else (3,)
     return getattr(lw, name)(wide, other, *groups, ones)[2]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["linear_backward", "layer_norm_backward", "rms_norm_backward", "batch_norm_backward",
-                                  "group_norm_backward", "instance_norm_backward"])
+                                  "batch_norm_backward, images", "group_norm_backward", "instance_norm_backward"])
 def test_sums_over_rows(name, dtype):
-    most = LEARNING_BOUNDS[name][dtype] if name in LEARNING_BOUNDS else bound(name, dtype)
+    most = LEARNING_BOUNDS[name][dtype] if name in LEARNING_BOUNDS else bound(name.partition(",")[0], dtype)
     for kind in KINDS:
         for n in LENGTHS:
             x = numbers(kind, n, dtype)
