@@ -31,7 +31,6 @@ MISH_CENTRES = {
 }
 
 
-
 def bits(x):
     return struct.unpack("<I", struct.pack("<f", x))[0]
 
