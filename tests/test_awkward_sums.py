@@ -152,3 +152,23 @@ def test_logarithms_of_weighted_sums(factor, dtype):
             assert errors(found, np.asarray(exact, object), dtype, np.asarray(abs(size), object)).max() <= bound(
                 "logsumexp", dtype), (kind, n)
             assert errors(slopes, shares, dtype).max() <= bound("logsumexp_backward", dtype), (kind, n)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["l1", "nll_loss"])
+def test_means_and_sums_of_losses(name, dtype, reduction):
+    for kind in KINDS:
+        for n in LENGTHS:
+            x = numbers(kind, n, dtype)
+            if name == "l1":
+                x = abs(x)
+                found = lw.l1(x, np.zeros_like(x), reduction=reduction)
+            else:
+                found = lw.nll_loss(-x[:, None], np.zeros(n, int), reduction=reduction)
+            divisor = n if reduction == "mean" else 1
+            with mp.workprec(2400):
+                exact = np.asarray(mp.fsum(mpf(float(one)) for one in x) / divisor, object)
+                size = np.asarray(mp.fsum(mpf(float(one)) for one in abs(x)) / divisor, object)
+            most = 3 if dtype == "float64" else bound(name, dtype)
+            assert errors(np.asarray(found), exact, dtype, size).max() <= most, (kind, n)

@@ -317,7 +317,7 @@ def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axi
 
     Notes
     -----
-    %(bound)s
+    %(bound)s That is of each loss; of float64 a mean or a sum of them is within 3.
 
     Source: ``torch.nn.functional.nll_loss``.
 
