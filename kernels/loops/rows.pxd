@@ -401,7 +401,7 @@ cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, P
         taken = work.all_rows(NULL, at, step, rows, n, work.manner)
         while 0 <= taken < rows:
             rows -= move_on(work, at, step, taken)
-            taken = min(rows, SHORT_ROWS)  # one of these is another case
+            taken = min(rows, SHORT_ROWS)  # the first of these is for the other kernels
             run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, width_of(work), threads,
                        work.manner)
             rows -= move_on(work, at, step, taken)
