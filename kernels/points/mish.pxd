@@ -12,6 +12,14 @@ from ..math.segments cimport MISH_SEGMENTS
 from .parts cimport near_root
 
 
+cdef inline real exp_and_rest(real x, real* low) noexcept nogil:
+    # e^x, which must be a normal number, in two parts
+    cdef real sum
+    cdef real m = exp_pair(x, low, &sum)
+    low[0] = low[0] * power2_of_sum(sum, 0)
+    return raised_by(m, sum)
+
+
 cdef inline real mish_end(real like) noexcept nogil:
     # below which mish_far is right
     return pick(like, -6.7, -690.0)
@@ -35,10 +43,8 @@ cdef inline f32x mish_segment(f32x x, f32x b, f32x place, int which) noexcept no
 cdef inline f64x mish_by_exp(f64x x) noexcept nogil:
     # x n / (n + 2) with e = e^x, n = e (e + 2). The quotient is 1 where x is limited. 1 / (n + 2) is taken a little too
     # small, so that the remainder is positive where x is 0 or infinite: its product has x's sign
-    cdef f64x e, e_low, n, n_low, d, d_low, q, rest, inverse, sum
-    e = exp_pair(at_most(x, splat(x, 40.0)), &e_low, &sum)
-    e = raised_by(e, sum)
-    e_low = e_low * power2_of_sum(sum, 0)
+    cdef f64x e_low, n, n_low, d, d_low, q, rest, inverse
+    cdef f64x e = exp_and_rest(at_most(x, splat(x, 40.0)), &e_low)
     n = fma(e, e, e + e)
     n_low = fma(e_low, (e + e) + splat(x, 2.0), fma(e, e, (e + e) - n))
     d = fast_sum(splat(x, 2.0), n, &d_low)
@@ -83,12 +89,10 @@ cdef inline real mish_slope_far(real x, real* low) noexcept nogil:
 cdef inline real mish_slope(real x, real* low) noexcept nogil:
     # e / d (e + 2 + 4 x (e + 1) / d) with e = e^x, d = e^2 + 2 e + 2; near the root at -1.192 a polynomial in t,
     # |t| <= 0.25, error 2^-27.9 (float32), 2^-66.3 (float64)
-    cdef real b, e, e_low, a, a_low, s, s_low, n, n_low, d, d_low, inverse, k, k_low, v, v_low, z, z_low, m, m_low, sum
+    cdef real b, e, e_low, a, a_low, s, s_low, n, n_low, d, d_low, inverse, k, k_low, v, v_low, z, z_low, m, m_low
     cdef real one = splat(x, 1.0), two = splat(x, 2.0), t, t_low, c, far = pick(x, -8.0, -690.0)
     b = at_most(x, pick(x, 12.0, 24.0))
-    e = exp_pair(b, &e_low, &sum)
-    e = raised_by(e, sum)
-    e_low = e_low * power2_of_sum(sum, 0)
+    e = exp_and_rest(b, &e_low)
     s = fast_sum(two, e, &s_low)  # exact, since 2 is a multiple of the last bit of s where e is larger
     a = fast_sum(one, e, &a_low)
     s_low = s_low + e_low
