@@ -161,7 +161,7 @@ cdef struct Pass:
     Py_ssize_t n_exact  # of so many, the first ones, the rounding errors are behind them
     double* sums
     Py_ssize_t n_few  # how many sums a kernel adds a few rows to, in their precision
-    float* few  # two such sums of each worker, which few rows after few rows take in turn
+    char* few  # two such sums of each worker, which few rows after few rows take in turn
     int threads
     int workers  # how many of them take chunks; where it is one, the threads share each row
     Py_ssize_t tiles_size  # bytes of a worker's tiles and of its note (rows.pxd); -1 where no memory could hold them

@@ -172,8 +172,8 @@ cdef inline bint has_memory(Pass* work, Py_ssize_t more, char* room, Py_ssize_t 
         return False
     work.more = room + (-<Py_ssize_t>room & (LINE - 1))
     work.sums = <double*>(work.more + whole(more, LINE))
-    work.few = <float*>(<char*>work.sums + sums)
-    work.tiles = <char*>work.few + few
+    work.few = <char*>work.sums + sums
+    work.tiles = work.few + few
     return True
 
 
@@ -484,12 +484,12 @@ cdef inline void run_groups_of(const Pass* work, Py_ssize_t r, char** at, const 
         first += count
 
 
-cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums, float* few, char* tiles,
+cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums, char* few, char* tiles,
                            bint first_chunk, int threads) noexcept nogil:
     # row after row, `group` at a time from the chunk's start
     cdef Py_ssize_t n = work.n, r = start, rows, first, count, width = width_of(work), lanes = lanes_of(work)
     cdef Py_ssize_t together = few_rows(work)
-    cdef char* other = <char*>few + size_of_few(work) // 2
+    cdef char* other = few + size_of_few(work) // 2
     cdef char* own_few
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t step[MAX_ROW_OPERANDS]
@@ -529,7 +529,7 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                 at[k] = place(work, one, r)
         first = 0
         while first < rows:
-            own_few = <char*>few if r + first - start & together == 0 else other
+            own_few = few if r + first - start & together == 0 else other
             count = rows if work.n_few == 0 else min(rows - first, together - (r + first - start & together - 1))
             for k in range(work.n_in, work.operands if work.n_few > 0 else 0):
                 one = &work.of[k]
@@ -547,7 +547,7 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                         add_few_exactly(work.n_few, sums, <double*>few, <double*>other,
                                         r + first - start <= 2 * together)
                     else:
-                        add_few(work.n_few, sums, few, <float*>other, r + first - start <= 2 * together)
+                        add_few(work.n_few, sums, <float*>few, <float*>other, r + first - start <= 2 * together)
         for k in range(work.n_in, work.operands):
             if work.of[k].tiled:
                 move(NULL, False, work, &work.of[k], tiles + work.of[k].offset, r, rows)
@@ -587,7 +587,7 @@ cdef inline void take_chunk(void* context, Py_ssize_t k, int thread) noexcept no
     cdef const Pass* work = <const Pass*>context
     cdef char* tiles = work.tiles + thread * work.tiles_size
     cdef double* sums = sums_of(work, k)
-    cdef float* few = <float*>(<char*>work.few + thread * size_of_few(work))
+    cdef char* few = work.few + thread * size_of_few(work)
     cdef bint first_chunk = True
     if work.n_few > 0:
         memset(few, 0, size_of_few(work))

@@ -175,7 +175,7 @@ cdef inline Pair add_segments(
             point_at(like, channel, in_place, example, i, length, segment, tiles)
             if real is f32x and folded:
                 add_folds(fold, 2, &known, 0, length, sums)
-            elif real is f64x and length == STRIP:
+            elif real is f64x and length == STRIP:  # known to the compiler: at avx2 nine tenths of the time
                 add_plain_terms(add, 2, like, segment, 0, STRIP, strip)
                 add_exactly(strip, totals)
             elif real is f64x and length > PARTS:
