@@ -30,6 +30,7 @@ cdef extern from "Python.h":
 cdef extern from "numpy/ufuncobject.h":
     ctypedef struct PyUFuncObject:
         int nin
+        const char* types  # np.ufunc has them as C does before NumPy 2.5 alone: since then they are Python's
         int core_enabled
         vectorcallfunc vectorcall
 
@@ -1175,14 +1176,15 @@ cdef inline bint wider(object operand, int dtype):
 cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     # the loop whose first operand is of a dtype: of NumPy's own, or registered
     cdef int registration, k
+    cdef const char* types = (<PyUFuncObject*>gufunc).types
     cdef object capsule
     cdef PyUFunc_Loop1d* registered
     for registration in range(gufunc.ntypes):
-        if gufunc.types[registration * gufunc.nargs] == dtype:
+        if types[registration * gufunc.nargs] == dtype:
             loop.function = <elementwise_loop>gufunc.functions[registration]
             loop.operation = gufunc.data[registration]
             for k in range(gufunc.nargs):
-                loop.types[k] = gufunc.types[registration * gufunc.nargs + k]
+                loop.types[k] = types[registration * gufunc.nargs + k]
             return True
     if dtype < NPY_USERDEF or gufunc.userloops == NULL:
         return False
