@@ -340,6 +340,12 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         group = &groups[r // GROUP]
         know(like, group, GRAD_NORMED_MEAN, r % GROUP, -means[r])
         know(like, group, GRAD_MEAN, r % GROUP, -rests[r] if centred else 0.0)
+    if wanted_of(groups) == GRAD_X_ALONE:
+        for r in range(SHORT_ROWS):
+            group = &groups[r // GROUP]
+            group.at = r % GROUP
+            map_row(gradient_block[real], <real*>group.grad_x[r % GROUP], group, n, 1)
+        return
     for r in range(SHORT_GROUPS):
         groups[r].carried, groups[r].first, groups[r].count = carried, 0, GROUP
         groups[r].together = rows_together(like, &groups[r])
