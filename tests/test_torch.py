@@ -57,6 +57,7 @@ def test_gradients(name):
 
 
 @pytest.mark.above_kernels  # how PyTorch has registered them
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # 2.14 does so
 @pytest.mark.parametrize("name", NAMES)
 def test_library_checks(name):
     tensors = tensors_of(name, torch.float32, requires_grad=name != "cross_entropy")
@@ -199,6 +200,7 @@ def test_no_gradient_of_a_gradient(name):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is:FutureWarning")  # which 2.14 itself calls here
 def test_no_forward_mode():
     if lt.operators() == "Python":
         pytest.skip("PyTorch asks no operator whose gradient is registered from Python")
