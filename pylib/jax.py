@@ -87,17 +87,49 @@ def _of_one_kind(name, operands):
     return operands
 
 
+def _axes(aval):
+    """The axes of a mesh along which an array differs between the devices of jax.shard_map."""
+    manual = getattr(aval, "manual_axis_type", None)  # JAX before 0.10 has none
+    return frozenset() if manual is None else manual.varying
+
+
+def _varying(x, axes):
+    """An array that JAX takes for one that differs along these axes. What every device had alike before is copied to
+    them, and so the gradient of it is a sum over them."""
+    more = tuple(sorted(axes - _axes(_jax.typeof(x)), key=str))
+    return _jax.lax.pcast(x, more, to="varying") if more else x
+
+
+def _alike(*operands):
+    """Arrays that differ along the same axes."""
+    operands = [_jnp.asarray(operand) for operand in operands]
+    axes = frozenset().union(*(_axes(_jax.typeof(operand)) for operand in operands))
+    return [_varying(operand, axes) for operand in operands]
+
+
+def _like(x):
+    """A result of the shape and dtype of an array, which devices share as they share this."""
+    return _jax.typeof(x).update(weak_type=False)
+
+
+def _back(function, results, operands, vmap_method="sequential"):
+    """Have JAX call back into Python, an element of a batch at a time or all at once."""
+    def back(*arrays):
+        return function(*map(_np.asarray, arrays))
+
+    found = _jax.pure_callback(back, results, *operands, vmap_method=vmap_method)
+    return _jax.tree.map(lambda of, like: _varying(of, _axes(like)), found, results)
+
+
 def _called(name, python, operands, parameters=(), outputs=1):
     """Call a kernel on arrays of one shape and dtype, and on numbers."""
     operands = _of_one_kind(name, operands)
     x = operands[-1]
     dtype = x.dtype.name
-    results = [_jax.ShapeDtypeStruct(x.shape, x.dtype)] * outputs
+    results = [_like(operand) for operand in operands[-outputs:]]
     if handler() == "callback":
-        def back(*arrays):
-            return python(*map(_np.asarray, arrays), *parameters)
-
-        return _jax.pure_callback(back, results if outputs > 1 else results[0], *operands, vmap_method="broadcast_all")
+        return _back(lambda *arrays: python(*arrays, *parameters), results if outputs > 1 else results[0], operands,
+                     "broadcast_all")
     computed = "float64" if dtype == "float64" else "float32"
     codes = _CODES.get(dtype, "binary16")  # used by 16-bit dtypes alone
     # a parameter of 16-bit numbers is float32: it must not be rounded before anything is computed
@@ -115,7 +147,7 @@ def _rows(name, x, vectors, number, results=None, statistics=None):
     def place(name):
         return _np.int64(-1 if name is None else list(_LOOPS).index(name) * len(_DTYPES) + _DTYPES.index(dtype))
 
-    call = _jax.ffi.ffi_call("lanewise_rows", results or _jax.ShapeDtypeStruct(x[0].shape, x[0].dtype),
+    call = _jax.ffi.ffi_call("lanewise_rows", results or _like(x[0]),
                              vmap_method="broadcast_all" if results is None else "sequential")
     return call(*x, *vectors, loop=place(name), number=_np.float64(number), statistics=place(statistics),
                 narrow=_place(f"encode_{_CODES.get(dtype, 'binary16')}_float32"))
@@ -131,14 +163,6 @@ def _only_once(name, call, *operands):
                                   "second derivatives")
 
     return last(*operands)
-
-
-def _back(function, results, operands):
-    """Have JAX call back into Python, an element of a batch at a time."""
-    def back(*arrays):
-        return function(*map(_np.asarray, arrays))
-
-    return _jax.pure_callback(back, results, *operands, vmap_method="sequential")
 
 
 def _publish(name, function, operands, parameters, kind="elementwise", shapes="Of one shape; ", jit=False):
@@ -213,7 +237,7 @@ def _gate(name):
                                 grad, *saved))
 
     differentiable.defvjp(lambda gate, up: (differentiable(gate, up), (gate, up)), gradient)
-    _publish(name, lambda gate, up: differentiable(gate, up), "gate, up", {}, jit=True)
+    _publish(name, lambda gate, up: differentiable(*_alike(gate, up)), "gate, up", {}, jit=True)
 
 
 def _along_axis(name):
@@ -221,8 +245,7 @@ def _along_axis(name):
 
     def along(name, python, operands, axis):
         operands = [_jnp.moveaxis(operand, axis, -1) for operand in _of_one_kind(name, operands)]
-        like = _jax.ShapeDtypeStruct(operands[0].shape, operands[0].dtype)
-        y = _back(python, like, operands) if handler() == "callback" else _rows(name, operands, (), 1.0)
+        y = _back(python, _like(operands[0]), operands) if handler() == "callback" else _rows(name, operands, (), 1.0)
         return _jnp.moveaxis(y, -1, axis)
 
     @_functools.partial(_jax.custom_vjp, nondiff_argnums=(1,))
@@ -253,8 +276,7 @@ def _norm(name, affine, default):
 
     def one(eps, x, *vectors):
         if handler() == "callback":
-            return _back(lambda x, *vectors: forward(x, *given(vectors), eps=eps),
-                         _jax.ShapeDtypeStruct(x.shape, x.dtype), [x, *vectors])
+            return _back(lambda x, *vectors: forward(x, *given(vectors), eps=eps), _like(x), [x, *vectors])
         return _rows(name, [x], vectors, eps)
 
     def called(eps, x, *vectors):
@@ -278,7 +300,7 @@ def _norm(name, affine, default):
 
     def gradient(eps, saved, grad):
         x, *vectors = saved
-        like = [_jax.ShapeDtypeStruct(operand.shape, operand.dtype) for operand in saved]
+        like = [_like(operand) for operand in saved]
 
         def python(grad, x, *vectors):
             grad_x, *grads = backward(grad, x, *given(vectors), eps=eps)
@@ -306,7 +328,7 @@ def _norm(name, affine, default):
                 raise ValueError(f"lanewise.jax.{name} expected a {role} of the length and dtype of a row, or of "
                                  f"float32 beside 16-bit floats; got {vector.shape} {vector.dtype} for x of {x.shape} "
                                  f"{x.dtype}")
-        return differentiable(eps, x, *of)
+        return differentiable(eps, *_alike(x, *of))
 
     compiled = _jax.jit(checked, static_argnums=0)
     namespace = {"compiled": compiled}

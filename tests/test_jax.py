@@ -134,6 +134,51 @@ def test_a_parameter_of_16_bit_numbers_is_not_rounded(way):
     same(lj.leaky_relu(x, 0.0123456789), lw.leaky_relu(x, 0.0123456789))
 
 
+@pytest.mark.parametrize("compiler", [None, "false"])
+def test_gradients_where_devices_share_the_rows(compiler, tmp_path, run_python):
+    # each half of the rows on a device of its own, the weights on both: their gradient is the sum of the devices'
+    script = """
+        import jax, lanewise as lw, numpy as np
+        from jax.sharding import Mesh, PartitionSpec as P
+        from lanewise import jax as lj
+
+        x, up, *_ = rows = np.random.default_rng(3).normal(0, 2, (6, 4, 8)).astype(np.float32)
+        weight, bias = rows[2, :2]
+        cases = {"silu": [x], "tanh": [x], "elu": [x], "softmax": [x], "swiglu": [x, up], "rms_norm": [x, weight],
+                 "layer_norm": [x, weight, bias], "log_softmax": [x]}
+        halves = jax.devices(), ("rows",)
+        places = lambda of: [P("rows") if a.ndim == 2 else P() for a in of]
+        print(lj.handler())
+        for name, of in cases.items():
+            function, backward = getattr(lj, name), getattr(lw, f"{name}_backward")
+            all_at_once = jax.shard_map(function, mesh=Mesh(*halves), in_specs=(*places(of),), out_specs=P("rows"))
+            y, pull = jax.vjp(all_at_once, *of)
+            saved = [np.asarray(y)] if name in ("tanh", "softmax", "log_softmax") else of
+            grad = rows[4]
+            parts = [backward(grad[k:k + 2], *(a[k:k + 2] if a.ndim == 2 else a for a in saved)) for k in (0, 2)]
+            parts = [part if isinstance(part, tuple) else (part,) for part in parts]
+            expected = [np.concatenate(two) if two[0].ndim == 2 else two[0] + two[1] for two in zip(*parts)]
+            found = [np.asarray(a) for a in pull(grad)]
+            print(name, np.array_equal(y, getattr(lw, name)(*of)),
+                  *(np.array_equal(a, b) for a, b in zip(found, expected, strict=True)))
+        if lj.handler() == "foreign function":  # JAX's callbacks know no explicit mesh
+            mesh = jax.make_mesh((2,), ("rows",), axis_types=(jax.sharding.AxisType.Explicit,))
+            with jax.set_mesh(mesh):
+                for name in ("silu", "softmax", "swiglu", "rms_norm"):
+                    of, function = cases[name], getattr(lj, name)
+                    grads = jax.jit(jax.grad(lambda *of: function(*of).sum(), range(len(of))))
+                    found = grads(jax.device_put(of[0], P("rows")), *of[1:])
+                    print(name, *(np.allclose(a, b, 1e-4, 1e-6) for a, b in zip(found, grads(*of), strict=True)))
+    """
+    if compiler is None and shutil.which("cc") is None:
+        pytest.skip("no compiler")
+    done = run_python(script, CC=compiler, XDG_CACHE_HOME=str(tmp_path / "cache"), JAX_PLATFORMS="cpu",
+                      XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    assert not done.returncode, done.stderr
+    assert "False" not in done.stdout, done.stdout
+    assert done.stdout.startswith("callback" if compiler else "foreign function")
+
+
 def test_shapes(way):
     for shape in ((), (0,), (2, 0, 3), (1,)):
         x = np.ones(shape, np.float32)
