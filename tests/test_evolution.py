@@ -31,6 +31,8 @@ def test_a_seed_repeats():
     names = [name for name in HISTORY.names if name not in ("seconds", "accuracy", "held_out_loss")]
     assert (first.history[names] == again.history[names]).all()
     assert first.genome.tobytes() != other.genome.tobytes()
+    assert first == first != again  # a result has the seconds that its run took
+    assert len({first, again, other}) == 3
 
 
 PROGRAM = """

@@ -63,6 +63,8 @@ def test_the_same_seed_is_the_same_flow():
     found = [lw.gradient_flow(3, 8, rng=seed) for seed in (1, 1, 2)]
     assert np.array_equal(found[0].gradient, found[1].gradient)
     assert not np.array_equal(found[0].gradient, found[2].gradient)
+    assert found[0] == found[1] != found[2]
+    assert lw.gradient_flow(3, 8, rng=1, lr=0.1) == lw.gradient_flow(3, 8, rng=1, lr=0.1) != found[0] != "flow"
 
 
 @pytest.mark.skipif(not hasattr(os, "sysconf"), reason="the system does not say how much memory there is")

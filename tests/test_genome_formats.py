@@ -1,6 +1,8 @@
 # Four-bit weights as others write them, beside arrays that the real libraries have made (make_four_bit_arrays.py).
+import copy
 import inspect
 import json
+import pickle
 from pathlib import Path
 
 import ml_dtypes
@@ -162,6 +164,18 @@ def test_a_group_whose_scale_is_0_has_some_zero_point(library):
     again = getattr(formats, f"read_{library}")(*getattr(formats, f"write_{library}")(packed))
     assert (again.weights() == packed.weights()).all()
     assert (again.weights()[3, 16:] == 0).all()
+
+
+def test_matrices_are_equal_by_what_they_hold():
+    codes, scale = genome.random_population(8, 32, 1), np.ones((8, 2), np.float32)
+    packed = Packed(codes, UINT4, scale, -5 * scale, 16)
+    assert packed == pickle.loads(pickle.dumps(packed))
+    assert (packed != copy.deepcopy(packed)) is False
+    others = [{"codes": codes[::-1]}, {"codebook": FLOAT4}, {"scale": 2 * scale}, {"offset": None}, {"offset": scale},
+              {"group": 32}]
+    for other in (*(packed._replace(**changed) for changed in others), tuple(packed)):
+        assert packed != other
+        assert (packed == other) is False
 
 
 def test_readers_and_writers_say_what_they_refuse():

@@ -22,7 +22,7 @@ _OF_VALUES = "Values, not classes, are learned by lanewise evolve --objective ms
 _LARGEST = 1e300  # beyond, differences and means would overflow
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet:
     """Rows to learn from and rows held out, float64, with classes as indices into `classes`.
 

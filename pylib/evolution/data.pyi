@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from .._typing import Array, Path
 from .table import DataError as DataError
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet:
     name: str
     x: Array

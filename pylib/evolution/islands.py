@@ -170,7 +170,7 @@ def seed_of_island(seed, index):
     return int(np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1, np.uint64)[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Island:
     """What the next generation is bred from, and the best genome so far.
 

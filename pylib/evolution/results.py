@@ -24,7 +24,7 @@ def table_of(rows):
         return np.array(rows, HISTORY)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     """What a callback is shown after each generation, or each epoch of several islands.
 
@@ -52,7 +52,7 @@ class State:
     genome: np.ndarray = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EvolutionResult:
     """What a run ends with.
 

@@ -7,7 +7,7 @@ from .._typing import Array, Bytes
 
 HISTORY: Final[np.dtype[Any]]
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     generation: int
     progress: float
@@ -20,7 +20,7 @@ class State:
     held_out_loss: float
     genome: Bytes
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EvolutionResult:
     genome: Bytes
     loss: float

@@ -50,6 +50,18 @@ class Packed(NamedTuple):
     offset: np.ndarray | None
     group: int
 
+    def __eq__(self, other):
+        if not isinstance(other, Packed) or (self.offset is None) != (other.offset is None):
+            return False
+        alike = self.codebook == other.codebook and self.group == other.group
+        return alike and all(np.array_equal(mine, its) for mine, its in
+                             ((self.codes, other.codes), (self.scale, other.scale), (self.offset, other.offset)))
+
+    def __ne__(self, other):  # that of a tuple does not ask __eq__
+        return not self == other
+
+    __hash__ = None
+
     def weights(self):
         """Decode: float32 of shape (outputs, inputs)."""
         return decode(self.codes, self.codebook, self.scale, group=self.group, offset=self.offset)
