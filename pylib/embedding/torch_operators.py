@@ -2,6 +2,7 @@
 nothing compiles it. Which operators there are, it says itself. Imports PyTorch, so nothing else imports this."""
 
 import ctypes
+import itertools
 import sys
 from pathlib import Path
 
@@ -168,7 +169,8 @@ def rows_over_a_batch(name, rows, vectors=0, sums=False):
             return tuple(of if at is None else of[:0] for of, at in zip(found, places, strict=True)), places
         apart = any(at is not None or (sums and of is not None) for of, at in given[own])
         if apart or any(of.dim() == (at is not None) for of, at in given[:rows]):  # or an element is one number
-            found = [op(*(of if at is None else of.select(at, k) for of, at in given)) for k in range(size)]
+            columns = (itertools.repeat(of, size) if at is None else of.unbind(at) for of, at in given)
+            found = [op(*element) for element in zip(*columns, strict=True)]
             several = isinstance(found[0], tuple)
             found = tuple(map(torch.stack, zip(*found, strict=True))) if several else torch.stack(found)
             return found, (0,) * len(found) if several else 0
