@@ -165,6 +165,44 @@ def test_rows_to_predict_with_names_that_do_not_tell(tmp_path):
     assert y is None
 
 
+@pytest.mark.parametrize("values", [False, True])
+def test_labels_of_a_feature_s_name_are_an_error(tmp_path, values):
+    rows = [f"{k},{k % 3 + 0.5},{k % 2}" for k in range(20)]
+    with pytest.raises(data.DataError, match="line 1 names 2 columns 'a' and the last is taken for the labels"):
+        load(tmp_path, "a,b,a", *rows, values=values)
+    assert load(tmp_path, "a,a,b", *rows, values=values).features == ("a", "a")
+    x = np.arange(40.0).reshape(40, 1)
+    np.savez(tmp_path / "t.npz", x=x, y=np.arange(40) % 2)
+    with pytest.raises(data.DataError, match="x holds the features; the labels are another array"):
+        data.load(tmp_path / "t.npz", "x", values)
+    found, y = data.load_inputs(tmp_path / "t.npz", 1, ("a",), "x")  # the label of a .csv
+    assert np.array_equal(found, x)
+    assert y.tolist() == [0, 1] * 20
+
+
+def test_rows_to_predict_where_the_label_has_a_feature_s_name(tmp_path):
+    # as files say that an earlier version kept
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    x, y = data.load_inputs(tmp_path / "t.csv", 2, ("a", "b"), "a")
+    assert x.tolist() == [[1, 2], [3, 4]]
+    assert y is None
+    (tmp_path / "t.csv").write_text("b,a,sign\n1,2,pos\n3,4,neg\n")
+    x, y = data.load_inputs(tmp_path / "t.csv", 2, ("a", "b"), "a")
+    assert x.tolist() == [[2, 1], [4, 3]]
+    assert y.tolist() == ["pos", "neg"]
+
+
+def test_rows_to_predict_of_numbers_that_are_the_label_s_name(tmp_path):
+    (tmp_path / "t.csv").write_text("2,7,9\n3,4,0\n")  # pandas names columns 0, 1, 2
+    x, y = data.load_inputs(tmp_path / "t.csv", 2, ("0", "1"), "2")
+    assert x.tolist() == [[2, 7], [3, 4]]
+    assert y.tolist() == ["9", "0"]
+    (tmp_path / "t.csv").write_text("2,0,1\n3,4,5\n")
+    x, y = data.load_inputs(tmp_path / "t.csv", 2, ("0", "1"), "2")
+    assert x.tolist() == [[4, 5]]
+    assert y.tolist() == ["3"]
+
+
 def test_the_digits_are_scikit_learns(monkeypatch):
     pytest.importorskip("sklearn")
     from sklearn.datasets import load_digits as bundled

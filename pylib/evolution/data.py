@@ -246,9 +246,11 @@ def _read_npy(path):
 
 
 def _read_npz(path, label, labelled=True):
+    if labelled and label == "x":
+        raise DataError(f"{path}: x holds the features; the labels are another array")
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            if not labelled and label not in arrays.files:
+            if not labelled and (label == "x" or label not in arrays.files):
                 label = "y"  # a name may be of the .csv that the network has learned from
             missing = [name for name in ("x", label) if name not in arrays.files and (labelled or name == "x")]
             if missing:

@@ -62,6 +62,8 @@ def read_csv(path, label=None, values=False, features=None, names=None):
     if header and width > 2 and _is_index_name(header[0]) and header[0] != label:
         columns.pop(0)
         notes.append("the first column has no name, as the index that pandas writes, and is left out")
+    if names is not None and label in names:
+        label = None  # it names no column of its own
     labelled = _label_column(path, lines[0][0], header, columns, label, features, names)
     if labelled is not None:
         columns.remove(labelled)
@@ -110,7 +112,7 @@ def _header(path, lines, label, names):
     # have numbers, and a label like theirs.
     first, rest = lines[0][1], [fields for _, fields in lines[1:]]
     if label is not None:
-        if label in first:
+        if label in first and (names is None or not all(map(_is_number, first))):  # a row of data may hold the label 2
             return first
         if names is None:
             raise DataError(f"{path}: no column {label!r}; line {lines[0][0]} holds {', '.join(first)}")
@@ -137,9 +139,9 @@ def _is_index_name(name):
     return name == "" or name.startswith("Unnamed: ")
 
 
-def _column(path, line, header, name):
+def _column(path, line, header, name, why=""):
     if header.count(name) > 1:
-        raise DataError(f"{path}: line {line} names {header.count(name)} columns {name!r}")
+        raise DataError(f"{path}: line {line} names {header.count(name)} columns {name!r}{why}")
     return header.index(name)
 
 
@@ -151,6 +153,8 @@ def _label_column(path, line, header, columns, label, features, names):
     if header and names is not None and set(names) <= set(header):
         others = [k for k in columns if header[k] not in names]
         return others[-1] if len(others) == 1 and label is None else None
+    if header and features is None:
+        return _column(path, line, header, header[columns[-1]], " and the last is taken for the labels")
     return columns[-1]
 
 
