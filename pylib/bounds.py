@@ -183,7 +183,7 @@ _ALL = ChainMap(BOUNDS, GATE_BOUNDS, ROW_BOUNDS)
 
 
 def functions():
-    """The names of all functions that have a bound."""
+    """The names of all functions that ``lanewise accuracy`` measures: those with a bound but for LEARNING_BOUNDS'."""
     return [*BOUNDS, *GATE_BOUNDS, *ROW_BOUNDS]
 
 

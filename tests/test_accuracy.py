@@ -231,6 +231,28 @@ def test_command_refuses(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", LEARNING_BOUNDS)
+def test_command_knows_the_bounds_that_it_does_not_measure(name, capsys):
+    assert main(["accuracy", name]) == 2
+    told = capsys.readouterr().err
+    assert f"{name} is not among the functions measured here" in told
+    for dtype, most in bounds.of(name).items():
+        assert f"{most:g} ({dtype})" in told
+
+
+@pytest.mark.parametrize("name", bounds.functions())
+def test_command_measures_every_other_function(name, monkeypatch):
+    found = accuracy.Accuracy(name, "float16")
+    monkeypatch.setattr(accuracy, "measure", lambda *_: found)
+    monkeypatch.setattr(row_accuracy, "measure_rows", lambda *_: found)
+    monkeypatch.setattr(cli_accuracy, "_show", list)
+    assert main(["accuracy", name, "--dtypes", "float16"]) == 0
+    if name in ROW_BOUNDS:
+        assert name in row_accuracy._TRIALS
+    else:
+        assert oracles.of_function(name).parameters
+
+
 def test_a_page_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(accuracy, "measure", None)  # which would raise

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from ..bounds import ROW_BOUNDS, functions
+from ..bounds import LEARNING_BOUNDS, LEARNING_UNITS, ROW_BOUNDS, functions, of
 from ..files import replacing
 from ..terminal import is_terminal, show_table
 from . import CommandError, check_outputs, keep, require
@@ -79,6 +79,10 @@ def run(arguments):
     from ..measure import accuracy, row_accuracy
 
     for name in arguments.functions:
+        if name in LEARNING_BOUNDS:
+            bounds = ", ".join(f"{bound:g} ({dtype})" for dtype, bound in of(name).items())
+            raise CommandError(f"{name} is not among the functions measured here; its bound in ULP of "
+                               f"{LEARNING_UNITS.get(name, 'the exact result')} is {bounds}, which the tests assert")
         if name not in _FUNCTIONS:
             raise CommandError(f"no bound is promised for {name!r}; expected some of {', '.join(_FUNCTIONS)}")
     if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
