@@ -139,6 +139,41 @@ def test_a_threshold_is_of_the_exact_product():
     assert (lw.softplus(x, beta, threshold=1.0) == x).tolist() == beyond.tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_selu_where_alpha_times_gamma_is_beyond_the_range(dtype):
+    info, rng = np.finfo(dtype), np.random.default_rng(3)
+    most, normal = float(info.max), float(info.tiny)
+    root = float(np.sqrt(info.max))
+    x = -np.exp(rng.uniform(np.log(normal), np.log(5 * np.log(most)), 3000)).astype(dtype)
+    x = np.concatenate([x, -np.exp(rng.uniform(-3, np.log(5 * np.log(most)), 1000)).astype(dtype)])
+    grad = np.where(np.arange(x.size) % 3, 1, np.exp(rng.uniform(-20, 20, x.size))).astype(dtype)
+    for alpha, gamma in ((most, 2.0), (3.0, -most), (most / 3, 5.0), (2 * root, 3 * root), (most, most)):
+        alpha, gamma = (float(np.dtype(dtype).type(each)) for each in (alpha, gamma))
+        with mp.workprec(300):
+            values, slopes = zip(*(exact_selu(mpf(float(each)), mpf(alpha), mpf(gamma)) for each in x), strict=True)
+            kept = np.array([normal <= abs(slope) <= most for slope in slopes])
+            exact = [slope * float(each) for slope, each in zip(slopes, grad, strict=True)]
+        with np.errstate(all="raise"):
+            y, grad_x = lw.selu(x, alpha=alpha, gamma=gamma), lw.selu_backward(grad, x, alpha=alpha, gamma=gamma)
+            above = lw.selu(-x, alpha=alpha, gamma=gamma)
+        assert accuracy.errors(y, values, dtype).max() <= bound("selu", dtype)
+        assert np.isfinite(y).any() == (gamma < most)
+        found = accuracy.errors(grad_x[kept], np.array(exact, object)[kept], dtype)
+        assert found.size > 100
+        assert found.max() <= bound("selu_backward", dtype)
+        assert above.tobytes() == lw.selu(-x, alpha=1.0, gamma=gamma).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_selu_keeps_the_sign_of_zero(dtype):
+    # also where the rounding error of alpha gamma has the other sign than the product
+    zeros, most = np.array([0.0, -0.0], dtype), float(np.finfo(dtype).max)
+    for alpha, gamma in [*np.random.default_rng(0).uniform(-3, 3, (50, 2)).tolist(), (most, 2.0), (most, -2.0)]:
+        y = lw.selu(zeros, alpha=alpha, gamma=gamma)
+        assert np.signbit(y).tolist() == [alpha * gamma < 0, alpha * gamma > 0]
+        assert not y.any()
+
+
 @pytest.mark.peers
 @pytest.mark.parametrize("beta", [1.0, 0.5, 2.0])
 @pytest.mark.parametrize("threshold", [20.0, 1.0, -0.5])

@@ -45,8 +45,7 @@ What is tried:
   `log_softmax_backward` 4.4. The bounds allow for that.
 - Not tried: what lies below the smallest normal number has fewer digits, which a large factor shows. So it is with
   normed numbers and a large weight; with slopes and a large gradient, or a gate's slope and a large `up` (in `swiglu` a
-  gate below -87 and an `up` of 1e6); with a target times a small `pos_weight`. Nor was `selu` tried with an alpha times
-  gamma beyond the largest number.
+  gate below -87 and an `up` of 1e6); with a target times a small `pos_weight`.
 
 The last column is a histogram: a bar for each eighth of an ULP, as high as the logarithm of its count.
 

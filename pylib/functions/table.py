@@ -112,8 +112,7 @@ FUNCTIONS = {
         "gamma where x > 0, else gamma alpha e^x", general="selu_scaled", options={
             "alpha": Parameter("The depth for x towards -inf, before gamma. The default stands for the paper's number, "
                                "of which float64 holds 16 digits", 1.6732632423543772),
-            "gamma": Parameter("The slope where x > 0; the default likewise. An alpha times gamma beyond the range of "
-                               "the dtype makes y NaN where x <= 0", 1.0507009873554805)}),
+            "gamma": Parameter("The slope where x > 0; the default likewise", 1.0507009873554805)}),
     "squareplus": Function(
         "(x + sqrt(x^2 + b)) / 2", "Barron, 2021, https://arxiv.org/abs/2112.11687",
         "(1 + x / sqrt(x^2 + b)) / 2", parameters={"b": Parameter("How round the bend is; 0 or more", 4.0)},
