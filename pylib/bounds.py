@@ -139,6 +139,11 @@ CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "batch_n
               "cross_entropy_with_grad", "cross_entropy_backward", "binary_cross_entropy_with_logits_backward",
               "prelu_backward"}
 
+# Of the mean that batch_norm returns in training: ULP, in the precision of x, of the larger of the mean and the
+# deviation, in multiples of which results are. Where one number is 2^53 times each of a thousand others, that is some
+# 30 ULP of the mean itself.
+BATCH_MEAN = 3.0
+
 # Functions for learning: bounds of float32 and float64, and what they are ULP of where that is not the exact result.
 # linear's sums are BLAS's, of up to 1000 terms. A product of random numbers is of what the key says, exactly.
 LEARNING_BOUNDS = {

@@ -7,7 +7,7 @@ import math
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise.bounds import LEARNING_BOUNDS, bound
+from lanewise.bounds import BATCH_MEAN, LEARNING_BOUNDS, bound
 from lanewise.measure.ulps import errors
 from mpmath import mp, mpf
 
@@ -117,6 +117,24 @@ def test_statistics_of_short_segments(examples, n):
             size = np.sqrt((exact * exact).mean(1, keepdims=True))
             found = errors(y.swapaxes(0, 1).reshape(x.shape), exact, "float64", size).max()
             assert found <= bound("batch_norm", "float64"), (kind, least, seed)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("examples", "n"), [(77, 1), (777, 1), (1000, 1), (4096, 1), (69, 3), (16, 49), (20, 200)])
+def test_means_that_batch_norm_returns(examples, n, dtype):
+    assert f"{BATCH_MEAN:g} ULP" in lw.batch_norm.__doc__
+    least = 2.0 ** -(52 if dtype == "float64" else 23)
+    for part in (0.26, 0.499, 0.51, 1.49, 0.7071 / math.sqrt(least), 1 / least):
+        for kind in ("equal", "random"):
+            x = channels_of(kind, examples, n, part * least).astype(dtype)
+            _, mean, _ = lw.batch_norm(of_examples(x, n), np.zeros(len(x)), np.ones(len(x)), training=True,
+                                       return_stats=True)
+            assert mean.dtype == np.float64
+            totals = np.array([math.fsum(one) for one in x.tolist()])
+            rest = np.array([math.fsum([*one, -total]) for one, total in zip(x.tolist(), totals, strict=True)])
+            exact = (totals.astype(np.longdouble) + rest) / (examples * n)
+            size = np.maximum(np.abs(exact), x.astype(np.longdouble).std(1)).astype(dtype)
+            assert (np.abs(mean - exact) / np.spacing(size)).max() <= BATCH_MEAN, (part, kind)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -74,9 +74,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
 
     In training, mean and variance are those of the batch and its spatial axes, and `running_mean` and `running_var`, if
     given, are updated in place: ``running = (1 - momentum) * running + momentum * batch``, the variance unbiased, as
-    PyTorch does. In inference they are `running_mean` and `running_var`. Means are kept in float64.
-    In float32 results are then as accurate as those of `layer_norm`; in float64 the rounding of the mean costs
-    |mean| / sigma ULP.
+    PyTorch does. In inference they are `running_mean` and `running_var`. Means are kept in float64: results of float32
+    are as accurate as those of `layer_norm`; in float64 the rounding of the mean costs |mean| / sigma ULP.
 
     Parameters
     ----------
@@ -101,7 +100,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     y : ndarray
         Of the shape of `x`.
     mean, rstd : ndarray
-        float64, of shape ``(channels,)``. With `return_stats` only.
+        float64, of shape ``(channels,)``. With `return_stats` only. In training a mean is within 3 ULP (of x's dtype)
+        of the larger of it and the standard deviation.
 
     Raises
     ------
