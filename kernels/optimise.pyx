@@ -1,7 +1,7 @@
 # Optimisers' steps, in place and in one pass over any number of arrays, and the norm of all gradients. What a step is
 # made of is decided and checked in Python; arrays come here as they are, or the call says that it cannot take them.
 cimport numpy as np
-from libc.math cimport sqrt
+from libc.math cimport ldexp, sqrt
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc, qsort
 
@@ -31,7 +31,7 @@ cdef enum:  # of SGD
 cdef enum:  # of AdamW
     KEPT = 0  # 1 - lr * weight_decay
     RATE = 1  # lr / (1 - beta1^step)
-    BETA1_REST = 2
+    BETA1_REST = 2  # twice 1 - beta1
     BETA2 = 3
     BETA2_REST = 4
     UNBIASED = 5  # 1 / sqrt(1 - beta2^step)
@@ -87,7 +87,8 @@ cdef inline real nesterov_point(real param, real grad, real* velocity, const rea
 cdef inline real adamw_point(real param, real grad, real* first, real* second, const real* c) noexcept nogil:
     # m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p (1 - lr decay) - lr m' / (sqrt(v') + eps), m' and v' without
     # the bias of a start at 0. (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.)
-    first[0] = fma(c[BETA1_REST], grad - first[0], first[0])
+    # The difference of g and m is taken of their halves, lest it be beyond the range; c has twice 1 - b1.
+    first[0] = fma(c[BETA1_REST], fma(splat(grad, 0.5), grad, splat(grad, -0.5) * first[0]), first[0])
     second[0] = fma(c[BETA2], second[0], c[BETA2_REST] * grad * grad)
     return fma(param, c[KEPT], -(c[RATE] * first[0] / fma(square_root(second[0]), c[UNBIASED], c[EPS])))
 
@@ -105,7 +106,7 @@ cdef inline void step_some(const Step* step, real** p, const real* c, Py_ssize_t
     cdef real result
     param = take(p[0], i, n)
     if step.kind == SCALING:
-        result = param * c[0]
+        result = param * c[0] * c[1]
     else:
         grad = take(p[1], i, n)
         if step.kind == ADAMW:
@@ -264,7 +265,7 @@ cdef void set_adamw(Step* step, double step_number, double lr, double beta1, dou
                     double weight_decay) noexcept nogil:
     step.kind = ADAMW
     step.c[KEPT], step.c[RATE] = 1.0 - lr * weight_decay, lr / unbiased(beta1, step_number)
-    step.c[BETA1_REST], step.c[BETA2], step.c[BETA2_REST] = 1.0 - beta1, beta2, 1.0 - beta2
+    step.c[BETA1_REST], step.c[BETA2], step.c[BETA2_REST] = 2.0 * (1.0 - beta1), beta2, 1.0 - beta2
     step.c[UNBIASED], step.c[EPS], step.c[7] = 1.0 / sqrt(unbiased(beta2, step_number)), eps, 0.0
 
 
@@ -283,13 +284,14 @@ def adamw(tuple operands, double step_number, double lr, double beta1, double be
     return taken(&step, operands)
 
 
-def scale(list arrays, double factor):
-    """arrays *= factor; whether all could be taken."""
+def scale(list arrays, double factor, int exponent):
+    """arrays *= factor * 2**exponent, by two factors where one may have no digits; whether all could be taken."""
     cdef Step step
-    cdef int k
+    cdef int k, part = exponent // 2 if exponent < -100 else 0
     step.kind = SCALING
     for k in range(COEFFICIENTS):
-        step.c[k] = factor
+        step.c[k] = ldexp(factor, exponent - part)
+    step.c[1] = ldexp(1.0, part)
     return taken(&step, (arrays,))
 
 

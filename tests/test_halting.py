@@ -102,6 +102,59 @@ def test_loss_and_gradient(dtype, steps, prior, beta):
     np.testing.assert_allclose(each[0], grad * dtype([[1], [-3]]), rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_mean_of_losses_whose_sum_is_beyond_the_range(dtype):
+    most = np.finfo(dtype).max
+    losses, logits = np.full((4, 3), most * dtype(0.75)), np.zeros((4, 3), dtype)
+    found = lw.ponder_loss(logits, losses)
+    assert float(found) == pytest.approx(float(most) * 0.75, rel=1e-6)
+    assert lw.ponder_loss(logits, losses, reduction="sum") == np.inf
+    assert lw.ponder_loss_with_grad(logits, losses)[0] == found
+    losses[1, 1] = np.inf
+    assert lw.ponder_loss(logits, losses) == np.inf
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_awkward_losses(dtype):
+    """Huge beside tiny, subnormal, of both signs, and steps that are never reached."""
+    info = np.finfo(dtype)
+    most, least = float(info.max), float(info.smallest_subnormal)
+    rows = [[most, -most, most * 1e-3, 1.0], [most, least, -3 * least, 0.0], [-most, most, least, -1.0],
+            [least, 2 * least, 5 * least, least], [1.0, -0.0, 0.0, -1e-30]]
+    logits = [[0.3, -0.7, 1.0, 0.0], [-600.0, -700.0, 1.0, 0.0], [40.0, 50.0, -60.0, 0.0], [-1e30, 200.0, 0.0, 0.0],
+              [-0.0, least, -least, 0.0]]
+    for costs in rows:
+        for row in logits:
+            costs_of, row_of = np.array([costs], dtype), np.array([row], dtype)
+            for beta in (0.0, 0.01):
+                loss, grad, of_losses = lw.ponder_loss_with_grad(row_of, costs_of, 0.2, beta)
+                terms = costs_of[0] * lw.halting_distribution(row_of).astype(np.float64)[0]
+                size = max(np.abs(terms).max(), beta * 1000)
+                allowed = 100 * np.finfo(float).eps * size + 0.51 * float(info.eps) * size + least
+                exact = loss_of(row_of[0], costs_of[0], 0.2, beta)
+                assert abs(float(loss) - float(exact)) <= allowed
+                for found, expected in zip(grad[0], gradient_of(row_of[0], costs_of[0], 0.2, beta)[0], strict=True):
+                    assert abs(float(found) - float(expected)) <= allowed
+                assert of_losses.sum() == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_of_act_whose_differences_are_beyond_the_range(dtype):
+    most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).smallest_subnormal)
+    grad = np.array([[most, most / 4, -most, 0, 7], [least, -most, most, 0, 7], [np.inf, 1, 1, 0, 0],
+                     [np.nan, 1, 2, 0, 0]], dtype)
+    cost = np.array([most, -most, 0, 0], dtype)
+    found = lw.act_halting_backward(cost, grad, np.array([3, 3, 3, 3]))
+    with mp.workprec(2400):
+        exact = [[mpf(float(one)) - mpf(float(row[2])) - mpf(float(c)) for one in row[:2]]
+                 for row, c in zip(grad[:2], cost, strict=False)]
+        terms = np.full((2, 2), mpf(most), object)
+        assert_within("act_halting_backward", found[:2, :2], np.array(exact, object), terms)
+    assert np.isfinite(found[:2]).all()
+    assert found[2].tolist() == [np.inf, 0, 0, 0, 0]
+    assert np.isnan(found[3]).tolist() == [True, False, False, False, False]
+
+
 def test_the_gradient_is_the_derivative():
     logits, losses = RNG.normal(-1, 1, (2, 9)), RNG.exponential(1, (2, 9))
     _, grad, grad_losses = lw.ponder_loss_with_grad(logits, losses, 0.3, 0.5)

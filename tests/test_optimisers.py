@@ -68,6 +68,83 @@ def test_adamw_step(dtype, step, n):
     assert_within("adamw_step", p, expected, np.maximum(np.abs(wide(before[0])), np.abs(update / expected_m) * terms))
 
 
+def awkward(dtype, count):
+    """All combinations of `count` numbers: zeros of both signs, subnormal, tiny, ordinary and huge ones."""
+    info = np.finfo(dtype)
+    one = [0.0, -0.0, 3 * float(info.smallest_subnormal), -1.7 * float(info.tiny), float(np.sqrt(info.tiny)), 1.0, -0.3,
+           float(np.sqrt(info.max)) * 0.7, -float(info.max) * 0.4, float(info.max) * 0.97]
+    return [np.ravel(each) for each in np.meshgrid(*[np.array(one, dtype)] * count)]
+
+
+def exactly(arrays):
+    return [np.array([mpf(float(one)) for one in array], object) for array in arrays]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("options", [
+    (0.1, 0.0, 0.0, False, 0.0), (1e-3, 0.0, 0.0, False, 0.02), (0.1, 0.9, 0.3, False, 0.01),
+    (0.1, 0.9, 0.0, True, 0.01)])
+def test_sgd_step_of_awkward_numbers(dtype, options):
+    arrays = awkward(dtype, 3)
+    lr, momentum, dampening, nesterov, decay = options
+    with mp.workprec(300):
+        p, g, v = exactly(arrays)
+        lr, momentum, dampening, decay = (mpf(each) for each in (lr, momentum, dampening, decay))
+        expected, expected_v = sgd(p, g, v if momentum else None, lr, momentum, dampening, nesterov, decay)
+        terms_v = np.maximum(np.maximum(abs(g), abs(decay * p)), abs(momentum * v))
+        terms = np.maximum(abs(p), lr * terms_v)
+        most = float(np.finfo(dtype).max)  # beyond which the gradient with its decay may be, or what is made of it
+        kept = abs(decay * p + g) < most
+        if momentum:
+            kept &= (abs(expected_v) < most) & (abs(decay * p + g + momentum * expected_v) < most)
+    p, g, v = (each.copy() for each in arrays)
+    lw.sgd_step(p, g, v if momentum else None, lr=options[0], momentum=options[1], dampening=options[2],
+                nesterov=nesterov, weight_decay=options[4])
+    with mp.workprec(300):
+        assert_within("sgd_step", p[kept], expected[kept], terms[kept])
+        if momentum:
+            assert_within("sgd_step", v[kept], expected_v[kept], terms_v[kept])
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_adamw_step_of_awkward_numbers(dtype):
+    arrays = awkward(dtype, 3)
+    second = abs(arrays[0])[::-1].copy()
+    p, g, m = (each.copy() for each in arrays)
+    v = second.copy()
+    lw.adamw_step(p, g, m, v, 3, lr=0.01, weight_decay=0.1)
+    with mp.workprec(300):
+        exact_p, exact_g, exact_m = exactly(arrays)
+        beta1, beta2 = mpf(0.9), mpf(0.999)
+        first = beta1 * exact_m + (1 - beta1) * exact_g
+        squares = beta2 * exactly([second])[0] + (1 - beta2) * exact_g * exact_g
+        # the update is of what has been kept
+        root = np.array([mp.sqrt(mpf(float(one)) / (1 - beta2**3)) if np.isfinite(one) else mpf("inf") for one in v])
+        update = mpf(0.01) * np.array([mpf(float(one)) for one in m], object) / (1 - beta1**3) / (root + mpf(1e-8))
+        expected = exact_p * (1 - mpf(0.01) * mpf(0.1)) - update
+        assert_within("adamw_step", m, first, np.maximum(abs(exact_m), abs(exact_g)))
+        assert_within("adamw_step", v, squares)
+        kept = abs(update) < float(np.finfo(dtype).max) / 100
+        assert kept.sum() > 900
+        assert_within("adamw_step", p[kept], expected[kept], np.maximum(abs(exact_p), abs(update))[kept])
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_clip_grad_norm_of_gradients_whose_factor_has_no_digits(dtype):
+    most = float(np.finfo(dtype).max)
+    for size, n, max_norm in ((0.9, 1 if dtype == np.float64 else 1000, 1.0), (0.1, 10, 1e-8), (0.3, 5, 1e-30),
+                              (0.9, 1, most * 1e-40)):
+        grad = np.full(n, size * most, dtype)
+        grad[-1] *= -0.5
+        with mp.workprec(300):
+            exact = np.array([mpf(float(one)) for one in grad], object)
+            norm = mp.sqrt(sum(exact * exact))
+            exact = exact * (mpf(max_norm) / (norm + mpf(1e-6)))
+            found = lw.clip_grad_norm(grad, max_norm)
+            assert found == pytest.approx(float(norm), rel=1e-14)
+            assert_within("clip_grad_norm", grad, exact)
+
+
 def steps_of(optimiser):
     if optimiser == "sgd":
         return 3, lambda p, g, v: lw.sgd_step(p, g, v, lr=0.1, momentum=0.9)

@@ -10,6 +10,7 @@ from ..environment import unflushed
 from ..functions.losses import check_reduction
 from ..kernels import draws as _draws
 from ..kernels import halting as _kernels
+from ..kernels import losses as _losses
 from ..kernels.operands import as_array
 from ._arrays import computed, floating, from_zero, generation_given, key_of, rounded_to, truth, with_bound
 
@@ -106,6 +107,8 @@ def _reduced(found, logits, reduction):
         return rounded_to(logits.dtype, of_rows.reshape(logits.shape[:-1]))
     if reduction == "mean":
         total = total / of_rows.size if of_rows.size else math.nan
+        if math.isinf(total):  # a sum may be beyond the range, and the mean not
+            total = _losses.total(of_rows, of_rows.size)
     return rounded_to(logits.dtype, np.float64(total))
 
 
@@ -366,5 +369,9 @@ def act_halting_backward(grad_cost, grad_weights, steps):
     wide = rounded_to(np.float64, grad_weights)
     last = (steps - 1)[..., None]
     with np.errstate(all="ignore"):
-        found = wide - np.take_along_axis(wide, last, -1) - grad_cost.astype(np.float64)[..., None]
+        terms = wide, np.take_along_axis(wide, last, -1), grad_cost.astype(np.float64)[..., None]
+        found = terms[0] - terms[1] - terms[2]
+        if not np.isfinite(found).all():  # a difference may be beyond the range, and the result not
+            halves = [0.5 * term for term in terms]
+            found = np.where(np.isfinite(found), found, 2 * (halves[0] - halves[1] - halves[2]))
         return rounded_to(grad_weights.dtype, np.where(np.arange(shape[-1]) < last, found, 0.0))

@@ -310,7 +310,10 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     norm = _norm([computed(array.astype(array.dtype.newbyteorder("="), copy=False)) for array in arrays], p)
     if error_if_nonfinite and not math.isfinite(norm):
         raise ValueError(f"{name}: the norm is {norm}, and an infinite or NaN norm is an error")
-    factor = max_norm / (norm + 1e-6)
-    if not factor >= 1:
-        _stepped(name, ("grads",), (arrays,), lambda operands: _kernels.scale(operands[0], factor))
+    factor, exponent = max_norm / (norm + 1e-6), 0
+    if factor < 2.0**-100:  # of huge gradients it may be below the range: mantissas and exponents apart
+        (above, over), (below, under) = math.frexp(max_norm), math.frexp(norm + 1e-6)
+        factor, exponent = above / below, over - under
+    if exponent or not factor >= 1:
+        _stepped(name, ("grads",), (arrays,), lambda operands: _kernels.scale(operands[0], factor, exponent))
     return norm
