@@ -26,7 +26,7 @@ cdef enum:  # of SGD
     MOMENTUM = 1
     TAKEN = 2  # 1 - dampening
     DECAY = 3
-    LOOKAHEAD = 4  # the momentum, where it is Nesterov's
+    LOOKAHEAD = 4  # the momentum, of Nesterov's
 
 cdef enum:  # of AdamW
     KEPT = 0  # 1 - lr * weight_decay
@@ -36,10 +36,12 @@ cdef enum:  # of AdamW
     BETA2_REST = 4
     UNBIASED = 5  # 1 / sqrt(1 - beta2^step)
     EPS = 6
+    HALF = 7
 
 cdef enum Kind:
     SGD
     SGD_MOMENTUM
+    SGD_NESTEROV
     ADAMW
     SCALING
 
@@ -88,7 +90,7 @@ cdef inline real adamw_point(real param, real grad, real* first, real* second, c
     # m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p (1 - lr decay) - lr m' / (sqrt(v') + eps), m' and v' without
     # the bias of a start at 0. (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.)
     # The difference of g and m is taken of their halves, lest it be beyond the range; c has twice 1 - b1.
-    first[0] = fma(c[BETA1_REST], fma(splat(grad, 0.5), grad, splat(grad, -0.5) * first[0]), first[0])
+    first[0] = fma(c[BETA1_REST], fma(c[HALF], grad, -(c[HALF] * first[0])), first[0])
     second[0] = fma(c[BETA2], second[0], c[BETA2_REST] * grad * grad)
     return fma(param, c[KEPT], -(c[RATE] * first[0] / fma(square_root(second[0]), c[UNBIASED], c[EPS])))
 
@@ -100,25 +102,27 @@ cdef inline void put(real* y, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil
         store_part(<real*>skip(y, i), x, n)
 
 
-cdef inline void step_some(const Step* step, real** p, const real* c, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+# The kind is a constant in every loop, so that none of them asks for it at every register.
+
+cdef inline void step_some(Kind kind, real** p, const real* c, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # n elements from the i-th on, a register at most
     cdef real param, grad, first = splat(c[0], 0.0), second = splat(c[0], 0.0)
     cdef real result
     param = take(p[0], i, n)
-    if step.kind == SCALING:
+    if kind == SCALING:
         result = param * c[0] * c[1]
     else:
         grad = take(p[1], i, n)
-        if step.kind == ADAMW:
+        if kind == ADAMW:
             first, second = take(p[2], i, n), take(p[3], i, n)
             result = adamw_point(param, grad, &first, &second, c)
             put(p[3], second, i, n)
             put(p[2], first, i, n)
-        elif step.kind == SGD:
+        elif kind == SGD:
             result = sgd_point(param, grad, &first, c, False)
         else:
             first = take(p[2], i, n)
-            if step.c[LOOKAHEAD] != 0.0:
+            if kind == SGD_NESTEROV:
                 result = nesterov_point(param, grad, &first, c)
             else:
                 result = sgd_point(param, grad, &first, c, True)
@@ -126,21 +130,34 @@ cdef inline void step_some(const Step* step, real** p, const real* c, Py_ssize_t
     put(p[0], result, i, n)
 
 
+cdef inline void step_all(Kind kind, real** p, const real* c, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0, whole = n - n % lanes(c)
+    while i < whole:
+        step_some(kind, p, c, i, lanes(c))
+        i += lanes(c)
+    if i < n:
+        step_some(kind, p, c, i, n - i)
+
+
 cdef inline void step_span(const real* like, const Step* step, const Group* group, Py_ssize_t start,
                            Py_ssize_t n) noexcept nogil:
     cdef real c[COEFFICIENTS]
     cdef real* p[OPERANDS]
-    cdef Py_ssize_t i = 0, whole = n - n % lanes(like)
     cdef int k
     for k in range(COEFFICIENTS):
         c[k] = splat(c[k], step.c[k])
     for k in range(OPERANDS):
         p[k] = <real*>skip(<const real*>group.p[k], start)
-    while i < whole:
-        step_some(step, p, c, i, lanes(like))
-        i += lanes(like)
-    if i < n:
-        step_some(step, p, c, i, n - i)
+    if step.kind == ADAMW:
+        step_all(ADAMW, p, c, n)
+    elif step.kind == SGD:
+        step_all(SGD, p, c, n)
+    elif step.kind == SGD_MOMENTUM:
+        step_all(SGD_MOMENTUM, p, c, n)
+    elif step.kind == SGD_NESTEROV:
+        step_all(SGD_NESTEROV, p, c, n)
+    else:
+        step_all(SCALING, p, c, n)
 
 
 cdef void step_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
@@ -255,9 +272,9 @@ cdef double unbiased(double beta, double step) noexcept nogil:
 
 cdef void set_sgd(Step* step, bint remembers, double lr, double momentum, double dampening, bint nesterov,
                   double weight_decay) noexcept nogil:
-    step.kind = SGD_MOMENTUM if remembers else SGD
+    step.kind = SGD if not remembers else SGD_NESTEROV if nesterov and momentum != 0.0 else SGD_MOMENTUM
     step.c[LR], step.c[MOMENTUM], step.c[TAKEN] = lr, momentum, 1.0 - dampening
-    step.c[DECAY], step.c[LOOKAHEAD] = weight_decay, momentum if nesterov else 0.0
+    step.c[DECAY], step.c[LOOKAHEAD] = weight_decay, momentum
     step.c[5] = step.c[6] = step.c[7] = 0.0
 
 
@@ -266,7 +283,7 @@ cdef void set_adamw(Step* step, double step_number, double lr, double beta1, dou
     step.kind = ADAMW
     step.c[KEPT], step.c[RATE] = 1.0 - lr * weight_decay, lr / unbiased(beta1, step_number)
     step.c[BETA1_REST], step.c[BETA2], step.c[BETA2_REST] = 2.0 * (1.0 - beta1), beta2, 1.0 - beta2
-    step.c[UNBIASED], step.c[EPS], step.c[7] = 1.0 / sqrt(unbiased(beta2, step_number)), eps, 0.0
+    step.c[UNBIASED], step.c[EPS], step.c[HALF] = 1.0 / sqrt(unbiased(beta2, step_number)), eps, 0.5
 
 
 def sgd(tuple operands, double lr, double momentum, double dampening, bint nesterov, double weight_decay):
