@@ -2,10 +2,12 @@
 # reductions.pxd to the last bit, of rows of up to LONG_COLUMNS elements. No mathematics, no Python.
 from ..lanes cimport (
     F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64,
-    wide_f32, wide_halves_f32,
+    two_sum, wide_f32, wide_halves_f32,
 )
 from .operations cimport MOST_REGISTERS
-from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, STRIP, add_strip, end_losses, halve_exactly
+from .reductions cimport (
+    FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, STRIP, add_exact_parts, add_strip, end_losses, halve_exactly,
+)
 from .registers cimport PAGE, load
 
 cdef extern from *:
@@ -92,6 +94,25 @@ cdef inline void end_exactly(f64x* sums, f64x* losses, Py_ssize_t width) noexcep
     halve_exactly(sums, losses, APART, width)
     for k in range(width):
         sums[k] = end_losses(sums[k], losses[k])
+
+
+cdef inline f64x end_first(const f64x* sums, Py_ssize_t width, Py_ssize_t parts) noexcept nogil:
+    # The same of one strip, `width` registers from one partial sum to the next: none has a rounding error yet. Only the
+    # first `parts` of them have an element, and to add 0 to the others changes nothing.
+    cdef f64x own[4]
+    cdef f64x losses[4]
+    cdef int k
+    for k in range(4):
+        if k < parts:
+            own[k], losses[k] = sums[k * width], splat_f64(0.0)
+        if k + 4 < parts:
+            own[k] = two_sum(own[k], sums[(k + 4) * width], &losses[k])
+    for k in range(2):
+        if k + 2 < parts:
+            own[k] = add_exact_parts(own[k], losses[k], own[k + 2], losses[k + 2], &losses[k])
+    if parts > 1:
+        own[0] = add_exact_parts(own[0], losses[0], own[1], losses[1], &losses[0])
+    return end_losses(own[0], losses[0])
 
 
 cdef inline void add_widened(f32x x, f64x* sums, bint first) noexcept nogil:
@@ -256,7 +277,6 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
                                   Py_ssize_t y_stride, Py_ssize_t n, f64x* totals) noexcept nogil:
     # sums of x, or of x y, of a register of rows, in float64 and in the order of sum_terms
     cdef f64x sums[APART]
-    cdef f64x losses[APART]
     cdef ColumnTerms terms
     cdef Py_ssize_t i
     cdef int half, count = halves(like)
@@ -265,13 +285,14 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
             terms = ColumnTerms(x, y, x_stride, y_stride)
             add_columns(add_column_term, 1, 0, True, &terms, n, totals)
             return
-        for i in range(APART):
-            sums[i] = losses[i] = splat_f64(0.0)
-            if i < n:
+        if n <= APART:  # in registers
+            for i in range(APART):
+                if i < n:
+                    wide_term(like, x, x_stride, y, y_stride, i, sums + i)
+        else:
+            for i in range(APART):
                 four_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i)
-                sums[i] = splat_f64(0.0) + sums[i]  # a sum of -0 alone is 0
-        end_exactly(sums, losses, 1)
-        totals[0] = sums[0]
+        totals[0] = end_first(sums, 1, min(n, <Py_ssize_t>APART))
         return
     if n <= APART:  # in registers
         for i in range(4):
@@ -348,7 +369,7 @@ cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f
     cdef int j, split = count - whole
     for j in range(count):
         own[j] = splat_f64(0.0)
-    for k in range(split * APART if strips else 0):
+    for k in range(split * APART if strips and n > STRIP else 0):
         all[k] = losses[k] = splat_f64(0.0)
     while True:
         size = min(n - start, <Py_ssize_t>STRIP) if strips else n
@@ -371,6 +392,10 @@ cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f
             break
         for k in range((parts - APART) * split):
             sums[k] = sums[k] + sums[APART * split + k]
+        if size == n:
+            for j in range(split):
+                all[j] = end_first(sums + j, split, min(parts, <Py_ssize_t>APART))
+            break
         add_strip(all, losses, sums, <int>min(parts, <Py_ssize_t>APART) * split)
         start += size
         if start >= n:
