@@ -19,7 +19,7 @@ from ..math.logarithm cimport log1p
 from .column_exponentials cimport (
     Columns, find_column_tops, largest_columns, least_of_zeros, more_of, raised_of, set_register, set_tops,
 )
-from .exact_logarithms cimport exact_below, exact_column_log
+from .exact_logarithms cimport EXACT_BELOW, exact_below, exact_column_log
 from .exponential_parts cimport (
     FEW, MANY, add_to_three, exp_parts_of, power_of, put_parts_below, start_of_powers, term_below, wide_exponential,
 )
@@ -181,19 +181,16 @@ cdef inline void set_inverses(const real* like, const Columns* own, f64x* invers
         inverses[half] = inverse_of(tops[half], exponents[half])
 
 
-cdef inline bint column_rests(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                              f64x* inverses, f64x* rests, double near) noexcept nogil:
+cdef inline bint column_rests(const real* like, const Columns* columns, Columns* own, int registers, Py_ssize_t n,
+                              f64x* tops, f64x* inverses, f64x* rests, double near) noexcept nogil:
     # find_tops, and what find_logs takes the logarithm of: the largest of each row, and the sum relative to it. Small
     # sums are exact as in find_logs.
-    cdef Columns own[MOST_REGISTERS]
     cdef f64x totals[SUMS_BELOW]
     cdef f64x below[MOST_LANES]
     cdef f64x equal[MOST_LANES]
     cdef f64x lowered[MOST_LANES]
     cdef f64x lower = power2(splat_f64(-columns.raised))
     cdef int k, half, first, count = halves(like)
-    if not find_column_tops(like, columns, own, registers, n):
-        return False
     for k in range(registers):
         first = k * count
         wide_halves(load(<const real*>own[k].top), tops + first)
@@ -354,12 +351,13 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
                              f64x* inverses, f64x* rests, f64x* logs, double near, bint logs_alone) noexcept nogil:
     # find_tops, and find_logs where the logarithms are wanted, which may be all that is. Of an infinite `near` rows
     # have no scales.
-    cdef Columns own
-    cdef f64x most, lowered = power2(splat_f64(-columns.raised))
+    cdef Columns own[MOST_REGISTERS]
+    cdef f64x most, log, lowered = power2(splat_f64(-columns.raised))
     cdef f32x top[MOST_REGISTERS]
     cdef f32x equal[MOST_REGISTERS]
     cdef f32x found[MOST_REGISTERS * FOUND]
     cdef int k, first
+    cdef bint exact = False  # whether all logarithms are, since no sum of so few elements is larger
     if real is f32x:
         if is_few(like, near, n):
             if not few_columns(columns, registers, n, logs != NULL, top, equal, found):
@@ -370,7 +368,11 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
                 widen_found(found + k * FOUND, equal[k], near == INFINITY, NULL if logs_alone else inverses + first,
                             rests + first, logs + first if logs != NULL else NULL)
             return True
-    if not column_rests(like, columns, registers, n, tops, inverses, rests, near):
+    else:
+        exact = logs_alone and near == INFINITY and n <= EXACT_BELOW
+    if not find_column_tops(like, columns, own, registers, n):
+        return False
+    if not exact and not column_rests(like, columns, own, registers, n, tops, inverses, rests, near):
         return False
     for k in range(registers if logs != NULL else 0):
         if real is f32x:
@@ -379,12 +381,15 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
             else:
                 log_rest_halves(rests + k * HALVES, logs + k * HALVES)
         else:
-            logs[k] = log1p(rests[k])
+            if exact:
+                tops[k], rests[k] = load(<const f64x*>own[k].top), splat_f64(0.0)
+            else:
+                logs[k] = log1p(rests[k])
             most = exact_below(near, tops[k])
             if near > 0.0 and any_less(rests[k], most):
-                set_register(like, columns, k, n, &own)
-                set_tops(tops[k], &own)
-                logs[k] = where_less(rests[k], most, exact_column_log(
-                    own.x, own.stride, tops[k], load(<const f64x*>own.least), load(<const f64x*>own.power), lowered,
-                    n), logs[k])
+                log = exact_column_log(own[k].x, own[k].stride, tops[k], load(<const f64x*>own[k].least),
+                                       load(<const f64x*>own[k].power), lowered, n)
+                if exact and not all_less(log, splat_f64(INFINITY)):  # where a NaN was passed over
+                    return False
+                logs[k] = log if exact else where_less(rests[k], most, log, logs[k])
     return True

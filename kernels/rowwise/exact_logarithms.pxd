@@ -83,22 +83,38 @@ cdef inline void exact_logs(Exponents* rows, const double* tops, const Pair* sum
             rows[k].log_rest = logs[k]
 
 
+cdef inline f64x column_term(f64x value, f64x top, f64x least, f64x scale, f64x* errors) noexcept nogil:
+    # an exponential of a register of rows over a power of 2, with its rounding error; 0 where it is one of the largest
+    cdef f64x low, n_sum, e = exp_pair(at_least(value, least), &low, &n_sum)
+    cdef f64x power = where_less(value, top, raised_by(scale, n_sum), splat_f64(0.0))
+    errors[0] = low * power
+    return e * power
+
+
 cdef inline f64x exact_column_log(const char* x, Py_ssize_t stride, f64x top, f64x least, f64x scale, f64x lowered,
                                   Py_ssize_t n) noexcept nogil:
     # the same of a register of neighbouring rows, whose sums are in the order of exact_block
-    cdef f64x part, part_errors, e, low, lost, value, power, n_sum, one = splat_f64(1.0), none = splat_f64(0.0)
-    cdef f64x sum = none, errors = none, equal = none
+    cdef f64x part, part_errors, term, low, lost, value, one = splat_f64(1.0), none = splat_f64(0.0)
+    cdef f64x sum = none, errors = none, equal = none, other
     cdef Py_ssize_t i, k
+    if n == 2:  # of which one is the largest
+        value, other = load_f64(<const double*>x), load_f64(<const double*>(x + stride))
+        low = value + other  # NaN where one is, which the largest is not
+        value = where_less(value, top, value, other)
+        sum = column_term(value, top, least, scale, &errors)
+        return exact_log(top, where_less(value, top, one, one + one), sum * lowered,
+                         where_less(low, splat_f64(INFINITY), errors * lowered, low))
     for k in range(min(n, <Py_ssize_t>PARTS)):
-        part = part_errors = none
-        i = k
+        value = load_f64(<const double*>(x + k * stride))
+        part = column_term(value, top, least, scale, &part_errors)
+        equal = where_less(value, top, equal, equal + one)
+        i = k + PARTS
         while i < n:
             value = load_f64(<const double*>(x + i * stride))
-            e = exp_pair(at_least(value, least), &low, &n_sum)
-            power = where_less(value, top, raised_by(scale, n_sum), none)
+            term = column_term(value, top, least, scale, &low)
             equal = where_less(value, top, equal, equal + one)
-            part = two_sum(part, e * power, &lost)
-            part_errors = part_errors + fma(low, power, lost)
+            part = two_sum(part, term, &lost)
+            part_errors = part_errors + (low + lost)
             i += PARTS
         sum = two_sum(sum, part, &lost)
         errors = (errors + part_errors) + lost
