@@ -32,8 +32,8 @@ from .loops.operations cimport (
 from .loops.partial_sums cimport prefetch
 from .loops.registers cimport LINE, PAGE, head, itemsize, just_behind, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
-    MOST_HALVES, MOST_LANES, collides, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
-    sum_column_terms, take_column_numbers,
+    MOST_HALVES, MOST_LANES, add_column_products, collides, fold_column_products, halves, narrowed, narrowed_parts,
+    put_column_numbers, sum_column_terms, take_column_numbers,
 )
 from .loops.short_rows cimport add_short, added_totals, fold_short, map_short, multiply_short, put_numbers
 from .loops.tiles cimport narrow_columns, take_row, widen_columns

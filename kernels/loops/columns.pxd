@@ -311,6 +311,26 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
         totals[half] = splat_f64(0.0) + sums[half]  # a sum of -0 alone is 0
 
 
+cdef inline void add_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                                     int registers, Py_ssize_t n, f64x* totals) noexcept nogil:
+    # sum_column_terms of x y of some registers of float64, where an element of all is read before the next, for they
+    # are neighbours in memory
+    cdef f64x sums[APART * MOST_REGISTERS]
+    cdef Py_ssize_t i
+    cdef int r
+    if n <= APART or n > STRIP:
+        for r in range(registers):
+            sum_column_terms(<const f64x*>NULL, x + r * sizeof(f64x), x_stride, y + r * sizeof(f64x), y_stride, n,
+                             totals + r)
+        return
+    for i in range(APART):
+        for r in range(registers):
+            four_of_sum(<const f64x*>NULL, x + r * sizeof(f64x), x_stride, y + r * sizeof(f64x), y_stride, i, n,
+                        sums + i * registers + r)
+    for r in range(registers):
+        totals[r] = end_first(sums + r, registers, APART)
+
+
 cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
                                       int registers, Py_ssize_t n, bint kept, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.

@@ -194,9 +194,7 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
         if real is f32x:
             fold_column_products(grad + place, grad_stride, y + place, y_stride, count, n, kept, sums)
         else:
-            for k in range(count):
-                sum_column_terms(like, grad + place + k * sizeof(real), grad_stride, y + place + k * sizeof(real),
-                                 y_stride, n, sums + k)
+            add_column_products(grad + place, grad_stride, y + place, y_stride, count, n, sums)
         for k in range(count):
             sum[first + k] = narrowed(like, sums + k * halves(like))
         first += count
