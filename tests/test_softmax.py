@@ -219,6 +219,22 @@ def test_log_softmax_of_rows_together(spread, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("backward", [lw.softmax_backward, lw.log_softmax_backward])
+def test_gradients_of_rows_together(backward, dtype):
+    for n in (1, 3, 7, 8, 15, 16, 17, 31, 32, 33, 48, 64, 100, 129):
+        grad, y = np.random.default_rng(n).normal(0, 3, (2, 19, n)).astype(dtype_named(dtype))
+        y = -np.abs(y)
+        grad[2], y[4, n // 2], y[11, 0] = 0, -np.inf, -100
+        alone = np.stack([backward(*rows) for rows in zip(grad, y, strict=True)])
+        assert backward(grad, y).tobytes() == alone.tobytes(), n
+        turned = [np.ascontiguousarray(array.T) for array in (grad, y)]
+        assert np.ascontiguousarray(backward(*turned, axis=0).T).tobytes() == alone.tobytes(), n
+        for place in range(2):
+            operands = [grad.copy(), y.copy()]
+            assert backward(*operands, out=operands[place]).tobytes() == alone.tobytes(), n
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("classes", [3, 40])
 @pytest.mark.parametrize("function", [lw.softmax, lw.log_softmax, lw.softmax_backward, lw.log_softmax_backward])
 def test_neighbouring_rows_past_the_caches(function, classes, dtype):

@@ -68,6 +68,10 @@ cdef inline void put_parts(const real* like, f64x* sums, const f64x* losses, int
     cdef f64x lost
     cdef int k
     for k in range(count):
+        if real is f32x:
+            if SUMS == 4:  # last_part, but of registers named one by one, or the compiler would keep them in memory
+                parts[k * SHORT_ROWS] = (sums[k] + sums[2 * count + k]) + (sums[count + k] + sums[3 * count + k])
+                continue
         parts[k * SHORT_ROWS] = last_part(like, sums + k, losses + k, count, &lost)
         if real is f64x:
             parts[(count + k) * SHORT_ROWS] = lost

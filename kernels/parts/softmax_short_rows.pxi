@@ -199,19 +199,42 @@ cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ss
     return True
 
 
-cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
-                                            int manner) noexcept nogil:
+cdef inline void put_log_softmax_slopes(const real* like, char** at, const Py_ssize_t* steps, const double* sums,
+                                        Py_ssize_t n) noexcept nogil:
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
-    cdef f64x[2 * SHORT_ROWS] parts
-    cdef double[SHORT_ROWS] sums
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
     cdef char* grad_x = at[2]
     cdef Py_ssize_t grad_step = steps[0], y_step = steps[1], out_step = steps[2], r
     for r in range(SHORT_ROWS):
-        add_short(add_element[real], 1, like, grad + r * grad_step, n, parts + r)
-    added_totals(like, parts, 1, sums)
-    for r in range(SHORT_ROWS):
         own.grad, own.x, own.value = grad + r * grad_step, y + r * y_step, sums[r]
         map_short(log_softmax_slope[real], grad_x + r * out_step, &own, n)
+
+
+cdef inline void short_log_softmax_slopes(const real* like, char** at, const Py_ssize_t* steps,
+                                          Py_ssize_t n) noexcept nogil:
+    cdef f64x[2 * SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] sums
+    cdef const char* grad = at[0]
+    cdef Py_ssize_t grad_step = steps[0], r
+    for r in range(SHORT_ROWS):
+        add_short(add_element[real], 1, like, grad + r * grad_step, n, parts + r)
+    added_totals(like, parts, 1, sums)
+    if real is f32x:
+        if n < lanes(like):  # asked here, or all constants of an exponential would be read again for each row
+            put_log_softmax_slopes(like, at, steps, sums, n)
+            return
+    put_log_softmax_slopes(like, at, steps, sums, n)
+
+
+cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                            int manner) noexcept nogil:
+    if real is f32x:
+        if n == 16:  # and 32: lengths whose loops the compiler then lays out
+            short_log_softmax_slopes(like, at, steps, 16)
+            return True
+        elif n == 32:
+            short_log_softmax_slopes(like, at, steps, 32)
+            return True
+    short_log_softmax_slopes(like, at, steps, n)
     return True
