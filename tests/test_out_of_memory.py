@@ -1,6 +1,7 @@
 """Rows that must be copied, and no memory for it: a MemoryError that says what was wanted and how many bytes, and
 outputs as they were."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -112,3 +113,49 @@ def test_functions_over_channels(run_python):
 @pytest.mark.parametrize("threads", [1, 4])
 def test_functions_for_learning_and_of_genomes(run_python, threads):
     check(run_python, threads, "1", [], OTHERS)
+
+
+# How far the memory of a process rises in a call: as docs/stable-training.md says, up to what else a call needs.
+RISING = """
+import sys
+import lanewise as lw
+import numpy as np
+
+
+def memory(which):
+    return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith(which))
+
+
+lw.set_num_threads(int(sys.argv[2]))
+lw.softmax(np.ones((1024, 128), np.float32))  # starts the threads
+if sys.argv[1] == "sums":
+    rows, n = 256, 1 << 17
+    x, ones = np.ones((rows, n)), np.ones(n)
+    out = x.copy()
+    lw.layer_norm_backward(x[:64, :2048], x[:64, :2048], ones[:2048], ones[:2048])
+
+    def call():
+        lw.layer_norm_backward(x, x, ones, ones, out=out)
+else:
+    x = np.ones((2, 1 << 23), np.float16)
+    out = x.copy()
+    function = getattr(lw, sys.argv[1])
+
+    def call():
+        function(*[x] * (1 + sys.argv[1].endswith("backward")), out=out)
+open("/proc/self/clear_refs", "w").write("5")  # the highest so far is what there is now
+before = memory("VmRSS")
+call()
+print(memory("VmHWM") - before)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("what", "most"), [
+    ("sums", (1 << 25) + 2 * (1 << 22) + (1 << 21)),  # and those of few rows of two threads, and two vectors
+    ("softmax", 4 << 23), ("log_softmax", 4 << 23), ("softmax_backward", 8 << 23)])
+def test_how_much_memory_a_call_takes(what, most, threads):
+    command = [sys.executable, "-c", RISING, what, str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = threads if what != "sums" else 1  # at a time
+    assert int(done.stdout) <= rows * most + (4 << 20)

@@ -34,7 +34,8 @@ cdef enum:
     # float64 keep their rounding errors as often
     SUMMED_ROWS = 64  # of such a chunk at least, unless they are long: its sums cost as much as a row or two
     MANY_CHUNKS = 64  # at most, where there are no such sums
-    SUMS_BYTES = 1 << 25
+    SUMS_BYTES = 1 << 25  # of the sums of all chunks at most, unless two chunks' have more; beside them each thread has
+    # those of few rows
     ROOM = 16384  # bytes on the stack, for the tiles of small arrays
     UNWANTED = -1  # the offset of sums that nobody wants
     WIDE_BYTES = 1 << 17  # of each operand that a kernel of WIDE registers takes at a time at most
@@ -66,12 +67,12 @@ cdef inline void set_sums(Pass* work, bint adjacent, int outputs) noexcept nogil
     # Where one group has all rows, its sums are the gradients, since a sum of so few rows needs no float64. They are
     # then written straight to the outputs, which can be done where those are contiguous: `adjacent`. The chunks are
     # those of all `outputs`, wanted or not, so that the order of a sum does not depend on what else is wanted.
-    cdef Py_ssize_t most
+    cdef Py_ssize_t most, width = 16 if work.dtype == FLOAT64 else 8  # of a sum, with its rounding errors
     if adjacent and 0 < work.rows <= GROUP:
         work.manner |= ALL
         work.chunk, work.chunks, work.n_sums = work.rows, 1, 0
         return
-    most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (8 * max(outputs * work.n, 1))))
+    most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (width * max(outputs * work.n, 1))))
     set_chunks(work, most, max(1, min(<Py_ssize_t>SUMMED_ROWS, THREAD_MIN // max(work.n, 1))), TILE)
 
 
