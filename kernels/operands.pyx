@@ -638,7 +638,10 @@ def classified(name, role, np.ndarray x, target, ignore_index=None, int axis=-1)
             classes_asked[i] = -1
         elif not 0 <= classes_asked[i] < classes:
             position = [int(k) for k in np.unravel_index(i, (<object>asked).shape)]
-            raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; expected 0 to {classes - 1}")
+            expected = f"expected 0 to {classes - 1}"
+            if classes == 0:
+                expected = f"there is no class in {role} of shape {(<object>x).shape}"
+            raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; {expected}")
     return indices
 
 

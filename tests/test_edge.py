@@ -87,6 +87,18 @@ def assert_same(found, expected):
 
 
 @every
+def test_memory_mapped_arrays_give_arrays(name, tmp_path):
+    """A result lies in no file, and says so."""
+    given = {}
+    for role, values in ROLES.items():
+        given[role] = np.memmap(tmp_path / role, np.float32, "w+", shape=values.shape)
+        given[role][...] = values
+    found = CALLS[name]({**given, "target": TARGET})
+    for y in found if isinstance(found, tuple) else (found,):
+        assert type(y) is not np.memmap
+
+
+@every
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_any_byte_order(name, dtype):
     expected = results(name, arrays(dtype))

@@ -282,7 +282,8 @@ struct CrossEntropy final : c10::OperatorKernel {
             std::string position;
             for (int64_t k = target.dim() - 1, rest = i; k >= 0; rest /= target.size(k--))
                 position = std::to_string(rest % target.size(k)) + (position.empty() ? "" : ", ") + position;
-            TORCH_CHECK_VALUE(false, name, ": target[", position, "] is ", of[i], "; expected 0 to ", classes - 1);
+            TORCH_CHECK_VALUE(false, name, ": target[", position, "] is ", of[i], "; ",
+                              classes ? "expected 0 to " + std::to_string(classes - 1) : "there are no classes");
         }
         if (ignored == -1 || std::find(of, of + rows, ignored) == of + rows) return given;
         const Tensor found = at::empty_like(given);

@@ -211,7 +211,8 @@ def new(x, gufunc, *operands):
         outputs = (None,) * gufunc.nout
         some = (*(operand.dtype for operand in operands), *gufunc.types[1][len(operands):gufunc.nin])
         dtypes = {gufunc.resolve_dtypes((*map(np.dtype, some), *outputs))[gufunc.nin]}
-    return np.empty_like(x, dtypes.pop().newbyteorder("="), order="C")
+    # a memory-mapped array's result is no file: NumPy's functions return an array, too
+    return np.empty_like(x, dtypes.pop().newbyteorder("="), order="C", subok=not isinstance(x, np.memmap))
 
 
 def fill(name, out, x, gufunc, operands, shaped, filled):
