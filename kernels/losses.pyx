@@ -22,20 +22,21 @@ from .loops.columns cimport (
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store
 from .loops.reductions cimport (
-    FOLDED_SUMS, SUMS, Pair, add_element, add_terms, element, element_block, first_lanes, last_part, last_total,
-    map_block, map_row, merge_row, of_block, put_element, row_context, sum_row, sum_values, take, wide,
+    FOLDED_SUMS, PARTS, SUMS, Pair, add_element, add_terms, element, element_block, first_lanes, last_part,
+    last_total, map_block, map_row, merge_row, of_block, put_element, row_context, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel,
-    group_of, row_by_row, run_groups, short_kernel, with_columns, with_short_rows, without_copies,
+    GROUP, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_SHORT, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE,
+    Operands, along_axis, group_kernel, group_of, row_by_row, run_groups, short_kernel, whole_as_they_stand,
+    with_all_rows, with_columns, with_short_rows, without_copies,
 )
-from .loops.short_rows cimport added_totals, map_short
+from .loops.short_rows cimport add_short, added_totals, map_short
 from .rowwise.column_exponentials cimport (
     REGISTER, Columns, columns_of, raised_of, set_register, set_scales,
 )
 from .rowwise.exponents cimport Exponents, exponents_of, larger, largest, raised_by_scale, set_top, top_block
 from .rowwise.logarithms cimport Logarithms, logs_for
-from .rowwise.short_exponentials cimport tile_step
+from .rowwise.short_exponentials cimport is_plain, tile_step
 
 cdef extern from "Python.h":
     object import_module "PyImport_ImportModule"(const char* name)  # which a capsule's name does not do for its module
@@ -66,22 +67,22 @@ cdef struct Question:
 
 cdef struct Answers:
     # of rows side by side, a number each
-    double[SHORT_ROWS] top
-    double[SHORT_ROWS] rest
-    double[SHORT_ROWS] log  # of 1 + rest
-    double[SHORT_ROWS] logit  # of the target
-    double[SHORT_ROWS] weight
-    double[SHORT_ROWS] sum  # of the logits, with smoothing; of the blends, where classes have them
-    double[SHORT_ROWS] distance  # the sum of blend (top - logits)
-    double[SHORT_ROWS] loss
+    double[MOST_SHORT] top
+    double[MOST_SHORT] rest
+    double[MOST_SHORT] log  # of 1 + rest
+    double[MOST_SHORT] logit  # of the target
+    double[MOST_SHORT] weight
+    double[MOST_SHORT] sum  # of the logits, with smoothing; of the blends, where classes have them
+    double[MOST_SHORT] distance  # the sum of blend (top - logits)
+    double[MOST_SHORT] loss
     # for gradients:
-    double[SHORT_ROWS] inverse
-    double[SHORT_ROWS] raised
-    double[SHORT_ROWS] scale
-    double[SHORT_ROWS] exponential  # of the target, as it is stored
-    double[SHORT_ROWS] factor
-    double[SHORT_ROWS] offset
-    double[SHORT_ROWS] at_target
+    double[MOST_SHORT] inverse
+    double[MOST_SHORT] raised
+    double[MOST_SHORT] scale
+    double[MOST_SHORT] exponential  # of the target, as it is stored
+    double[MOST_SHORT] factor
+    double[MOST_SHORT] offset
+    double[MOST_SHORT] at_target
 
 cdef struct Slope:
     const void* x
@@ -265,33 +266,35 @@ cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logits, target, label_smoothing, z_loss -> loss"),
     <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
     <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112), MOST_REGISTERS)
-cross_entropy_with_grad_gufunc = row_by_row(with_columns(with_short_rows(along_axis(
+cross_entropy_with_grad_gufunc = whole_as_they_stand(with_all_rows(row_by_row(with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x]),
-    <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 112))
+    <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 32 if F32_LANES == 8 else 112)),
+    <void*>all_gradients, NULL), 32)
 weighted_cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss"),
     <void*>short_weighted_loss_kernel[f32x], <void*>short_weighted_loss_kernel[f64x]),
     <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], 112), MOST_REGISTERS)
-weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
+weighted_cross_entropy_with_grad_gufunc = whole_as_they_stand(with_all_rows(with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",
     b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_weighted_gradient_kernel[f32x], <void*>short_weighted_gradient_kernel[f64x]),
-    <void*>weighted_gradient_columns[f32x], <void*>weighted_gradient_columns[f64x], 32)
+    <void*>weighted_gradient_columns[f32x], <void*>weighted_gradient_columns[f64x], 32),
+    <void*>all_weighted_gradients, NULL), 32)
 probable_cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
     b"logits, probabilities, weight, label_smoothing, z_loss -> loss"),
     <void*>short_probable_loss_kernel[f32x], <void*>short_probable_loss_kernel[f64x]),
     <void*>probable_loss_columns, NULL, 112)
-probable_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
+probable_cross_entropy_with_grad_gufunc = whole_as_they_stand(with_all_rows(with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
     b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_probable_gradient_kernel[f32x], <void*>short_probable_gradient_kernel[f64x]),
-    <void*>probable_gradient_columns, NULL, 112)
+    <void*>probable_gradient_columns, NULL, 32 if F32_LANES == 8 else 56), <void*>all_probable_gradients, NULL), 32)
 
 
 cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:

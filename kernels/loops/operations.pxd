@@ -21,6 +21,7 @@ cdef enum:
     SHORT_BYTES = 1024  # and its bytes: of more, rows and tiles would not stay in the first-level cache
     SHORT_ROWS = 8  # a multiple of every register's float64 numbers, and of GROUP
     SHORT_GROUPS = 2  # SHORT_ROWS / GROUP
+    MOST_SHORT = 64  # rows at most, a multiple of those, that wait together for what follows from their sums
     SHORT_TILE = 2048  # SHORT * SHORT_ROWS
     TURNED = 128  # elements of a row at most that is copied to where rows are neighbours
     MOST_TURNED = 3  # operands that are such rows
@@ -97,6 +98,7 @@ cdef struct Operation:
     void* column_kernel  # NULL where there is none
     Py_ssize_t turned  # elements of a row up to which it pays to turn rows for that kernel, TURNED at most
     Py_ssize_t filled  # the same of rows that copies fill up, MOST_FILLED at most
+    Py_ssize_t whole  # elements from which on rows of whole registers are for other kernels, not turned; or 0
     Dtype dtype
     int n_in
     int operands
@@ -138,6 +140,7 @@ cdef struct Pass:
     column_kernel columns  # NULL where there is none
     Py_ssize_t turned  # up to which length rows are turned for it
     Py_ssize_t filled  # and those that copies fill up
+    bint whole  # whether these are rows of whole registers for a kernel of many
     bint across  # whether rows are neighbours in memory, as it takes them
     bint staged  # whether those that have tiles pass through them side by side
     bint apart  # whether no output stands in the place of an input, so that rows may be computed twice
@@ -241,6 +244,15 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
         operation[k].filled = min(operation[k].turned, <Py_ssize_t>FILLED)
+    return gufunc
+
+
+cdef inline object whole_as_they_stand(object gufunc, Py_ssize_t least):
+    # the same function, which has a faster kernel than that for rows of whole registers, from so many elements on
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].whole = least
     return gufunc
 
 

@@ -118,7 +118,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     if stand:
         work.manner |= BFLOAT16_ROWS if work.dtype == BFLOAT16 else FLOAT16_ROWS
     work.height = 1 if varying else work.rows if not rows_tiled else TILE if transposed or n <= SHORT else work.group
-    if rows_tiled and not varying and 0 < n <= work.turned:  # several registers of rows that are turned
+    if rows_tiled and not varying and (0 < n <= work.turned or work.whole):  # several registers of rows
         work.height = max(<Py_ssize_t>TILE, COLUMN_TILE // n // TILE * TILE)
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
@@ -641,6 +641,9 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.row_by_row = operation.row_by_row
     work.n_in, work.operands, work.n_sums, work.n_exact = operation.n_in, operation.operands, 0, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
+    work.whole = 0 < operation.whole <= work.n <= SHORT and work.n % F32_LANES == 0
+    if work.whole:
+        work.turned = work.filled = 0
     work.rows, work.flat = p * work.q, True
     for k in range(work.operands):
         one = &work.of[k]

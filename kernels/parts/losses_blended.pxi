@@ -97,6 +97,14 @@ cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t
     return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
 
 
+cdef inline real wanted_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # the same where blends are what is wanted, whose -0 they have as 0
+    cdef const BlendedSlope* own = <const BlendedSlope*>context
+    cdef real x = take(<const real*>own.blend.x, i, n)
+    cdef real share = take(<const real*>own.blend.wanted, i, n) + splat(x, 0.0)
+    return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
+
+
 cdef void blended_slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef BlendedSlope own = (<const BlendedSlope*>context)[0]  # which the compiler knows that nothing writes to
     map_block(blended_slope[real], y, &own, start, n, False)
@@ -155,12 +163,12 @@ cdef inline f64x blended_slopes(f64x stored, f64x top, f64x rest, f64x log_sum, 
                     - weight * splat_f64(spread) + all * pull * p)
 
 
-cdef void answer_blends(Answers* own, Py_ssize_t count, double kept, double spread, double z_loss, bint with_loss,
+cdef void answer_blends(Answers* own, Py_ssize_t first, double kept, double spread, double z_loss, bint with_loss,
                         bint with_grad) noexcept nogil:
-    # the losses of rows whose classes have blends, and what makes exponentials the gradient
+    # the losses of SHORT_ROWS rows whose classes have blends, and what makes exponentials the gradient
     cdef f64x top, log = splat_f64(0.0), logit, weight, blend, factor
-    cdef Py_ssize_t r = 0
-    while r < count:
+    cdef Py_ssize_t r = first
+    while r < first + SHORT_ROWS:
         top, logit, weight = load_f64(own.top + r), load_f64(own.logit + r), load_f64(own.weight + r)
         blend = load_f64(own.sum + r)
         if with_loss or z_loss != 0.0:

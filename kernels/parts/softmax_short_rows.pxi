@@ -115,7 +115,8 @@ cdef bint short_log_softmax_kernel(const f32x* like, char** at, const Py_ssize_t
     cdef char* y = at[1]
     cdef Py_ssize_t x_step = steps[0], y_step = steps[1], r
     raise_short(like, 1.0, raised)
-    if not logs_for(&logarithms, like).shorts(like, x, x_step, n, NULL, raised, tops, inverses, rests, logs, INFINITY):
+    if not logs_for(&logarithms, like).shorts(like, x, x_step, SHORT_ROWS, n, NULL, raised, tops, inverses,
+                                              rests, logs, INFINITY):
         return False
     for r in range(SHORT_ROWS):
         own.x, own.value, own.rest = x + r * x_step, tops[r], logs[r]
@@ -132,8 +133,8 @@ cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* 
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
     raise_short(like, 1.0, raised)
-    if not logs_for(&logarithms, like).shorts(like, at[0], steps[0], n, NULL, raised, tops, inverses, rests, logs,
-                                              NEAR):
+    if not logs_for(&logarithms, like).shorts(like, at[0], steps[0], SHORT_ROWS, n, NULL, raised, tops, inverses,
+                                              rests, logs, NEAR):
         return False
     for r in range(SHORT_ROWS):
         tops[r] += logs[r]

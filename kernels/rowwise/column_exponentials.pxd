@@ -11,7 +11,7 @@ from ..loops.operations cimport MOST_REGISTERS
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from .exponential_parts cimport exp_rest_of
-from .exponents cimport LARGEST_TOP, exponents_of, least_below, raised_by_scale
+from .exponents cimport LARGEST_TOP, exponents_of, least_below, least_of_zeros, raised_by_scale
 
 cdef enum:
     REGISTER = 8  # float64 numbers that any register fits in
@@ -104,12 +104,6 @@ cdef inline real more_of(const real* like, const Columns* own) noexcept nogil:
     return more - top_n
 
 
-cdef inline real least_of_zeros(const real* like, const Columns* own) noexcept nogil:
-    # least_of_zero, so that zeros of a negative scale have the sign that they have in rows
-    cdef real more = more_of(like, own)
-    return -(more + splat(more, 127.0 if real is f32x else 1023.0)) * splat(more, 0.6931471805599453)
-
-
 cdef inline bint largest_of_some(const real* like, const char* x, const Columns* columns, int registers, Py_ssize_t n,
                                  real* tops, real* seconds) noexcept nogil:
     # largest_columns of up to SIDE_BY_SIDE registers, a number that the compiler knows
@@ -188,7 +182,7 @@ cdef inline bint column_softmax(const real* like, const Columns* columns, int re
     if not find_column_tops(like, columns, own, registers, n):
         return False
     for k in range(registers if columns.scales != NULL else 0):
-        store(<real*>own[k].least, least_of_zeros(like, &own[k]))
+        store(<real*>own[k].least, least_of_zeros(more_of(like, &own[k])))  # zeros as in rows, if a scale is negative
     for k in range(registers):
         sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own[k], n, scales + k * halves(like))
     for k in range(registers * halves(like)):

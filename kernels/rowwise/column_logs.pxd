@@ -17,7 +17,7 @@ from ..loops.registers cimport load, skip, store
 from ..math.exponential cimport nearest, raised_by
 from ..math.logarithm cimport log1p
 from .column_exponentials cimport (
-    Columns, find_column_tops, largest_columns, least_of_zeros, more_of, raised_of, set_register, set_tops,
+    Columns, find_column_tops, largest_columns, more_of, raised_of, set_register, set_tops,
 )
 from .exact_logarithms cimport EXACT_BELOW, exact_below, exact_column_log
 from .exponential_parts cimport (
@@ -27,6 +27,7 @@ from .exponentials cimport (
     NEARLY_SMALL, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, is_few, log_of_rests,
     log_rest_halves, rest_of_sums,
 )
+from .exponents cimport least_of_zeros
 from .few_exponentials cimport FEW_SUMS, FOUND, REST, add_below_few, few_log, few_rest, start_of_few, widen_found
 
 
@@ -63,7 +64,8 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
     cdef f64x sums[MOST_HALVES * APART]
     cdef f64x[MOST_HALVES] total, wide, other
     cdef f32x[2] terms, lost, exponentials
-    cdef f32x top = load(<const f32x*>own.top), least = least_of_zeros(&top, &own), start = starts_of_powers(&own)
+    cdef f32x top = load(<const f32x*>own.top), start = starts_of_powers(&own)
+    cdef f32x least = least_of_zeros(more_of(<const f32x*>NULL, &own))
     cdef f32x ones = splat(top, 0.0), none = splat(top, -0.0), first, second
     cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>APART)
     cdef int half, j, both
@@ -254,7 +256,7 @@ cdef inline void set_few(const Columns* columns, int k, f32x top, f32x second, f
     cdef Columns own
     set_register(<const f32x*>NULL, columns, k, 0, &own)
     set_tops(top, &own)
-    start[0], least[0] = starts_of_powers(&own), least_of_zeros(&top, &own)
+    start[0], least[0] = starts_of_powers(&own), least_of_zeros(more_of(<const f32x*>NULL, &own))
     above[0] = start_of_few(second, least[0], load(<const f32x*>own.power))
 
 

@@ -4,7 +4,7 @@
 from libc.math cimport INFINITY, NAN, fabs, frexp
 
 from ..lanes cimport (
-    at_least, at_most, exponent, f32x, f64x, fma, magnitude, real, splat, splat_f32, splat_f64, where_less,
+    at_least, at_most, exponent, f32x, f64x, fma, magnitude, pick, real, splat, splat_f32, splat_f64, where_less,
 )
 from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, take
@@ -40,13 +40,6 @@ cdef inline Exponents exponents_of(const real* like, const void* x, void* y, dou
     else:
         size = min(max(size + 128, 0), 900)
     return Exponents(x, y, sign, scale, 0.0, False, 0.0, 0.0, size, 0, 0.0, 1.0, 0.0, 0.0)
-
-
-cdef inline Exponents plain_row(const real* like, const Exponents* row) noexcept nogil:
-    # a row without sign or shift, for a sum: a copy field by field, of which the compiler knows that it is plain
-    cdef Exponents own = exponents_of(like, row.x, row.y, 1.0, 1.0)
-    own.plain, own.top, own.more, own.least = True, row.top - row.shift, row.more, row.least
-    return own
 
 
 cdef inline f64x raised_by_scale(const real* like, f64x scale) noexcept nogil:
@@ -130,6 +123,11 @@ cdef inline double least_of_zero(const real* like, int more) noexcept nogil:
         return <float>-(more + 127) * <float>0.6931471805599453
     else:
         return -(more + 1023) * 0.6931471805599453
+
+
+cdef inline real least_of_zeros(real more) noexcept nogil:
+    # the same of each lane
+    return -(more + pick(more, 127.0, 1023.0)) * splat(more, 0.6931471805599453)
 
 
 cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
