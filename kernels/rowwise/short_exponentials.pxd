@@ -25,6 +25,10 @@ from .few_exponentials cimport find_few_logs
 from .sums_below cimport PlainRows, sums_below
 
 
+cdef enum:
+    LONGER = 128  # elements from which on exponentials are added at once where nothing else asks for them
+
+
 cdef inline Py_ssize_t tile_step(const real* like, Py_ssize_t n) noexcept nogil:
     # Elements from one row of a tile to the next: whole registers. Rows that stood SHORT elements apart would meet in
     # few sets of the first-level cache.
@@ -249,8 +253,8 @@ cdef inline bint plain_logs(const char* x, Py_ssize_t step, Py_ssize_t rows, Py_
     set_plain_rows(x, step, rows, n, <void*>tile, tops, raised, exponents, &own)
     k = 0
     while k < rows:
-        if near == INFINITY:
-            sums_below(True, &own, k, SHORT_ROWS, n, parts, parts + SHORT_ROWS)
+        if near == INFINITY or (tile == NULL and n >= LONGER and F32_LANES > 8):
+            sums_below(near == INFINITY, &own, k, SHORT_ROWS, n, parts, parts + SHORT_ROWS)
         else:
             y = <char*>tile + k * own.y_step if tile != NULL else <char*>few
             all = all + put_plain(&own, k, y, n, rows * step)
