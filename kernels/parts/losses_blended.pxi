@@ -97,11 +97,11 @@ cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t
     return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
 
 
-cdef inline real wanted_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # the same where blends are what is wanted, whose -0 they have as 0
+cdef inline f32x wanted_slope(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # the same of float32 where blends are what is wanted, whose -0 they have as 0
     cdef const BlendedSlope* own = <const BlendedSlope*>context
-    cdef real x = take(<const real*>own.blend.x, i, n)
-    cdef real share = take(<const real*>own.blend.wanted, i, n) + splat(x, 0.0)
+    cdef f32x x = take(<const f32x*>own.blend.x, i, n)
+    cdef f32x share = take(<const f32x*>own.blend.wanted, i, n) + splat(x, 0.0)
     return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
 
 

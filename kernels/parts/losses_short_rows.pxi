@@ -77,21 +77,21 @@ cdef inline void sum_short_rows(const real* like, const char* x, Py_ssize_t step
         r += SHORT_ROWS
 
 
-cdef inline void put_wanted_slopes(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t rows, Py_ssize_t n,
-                                   const real* tile, Answers* found, double z_loss) noexcept nogil:
-    # the gradients of probabilities without weights and smoothing, where no loss is asked for
+cdef inline void put_wanted_slopes(char** at, const Py_ssize_t* steps, Py_ssize_t rows, Py_ssize_t n,
+                                   const f32x* tile, Answers* found, double z_loss) noexcept nogil:
+    # the gradients of probabilities of float32 without weights and smoothing, where no loss is asked for
     cdef BlendedSlope own
     cdef char* grad = at[7]
     cdef Py_ssize_t r = 0
     own.blend = Blend(tile, at[1], NULL, 1.0, 0.0, 0.0)
-    sum_short_rows(like, at[1], steps[1], rows, n, found.sum)
+    sum_short_rows(tile, at[1], steps[1], rows, n, found.sum)
     while r < rows:
         answer_blends(found, r, 0.0, 0.0, z_loss, False, True)
         r += SHORT_ROWS
     for r in range(rows if grad != NULL else 0):  # as C functions may say
         own.factor, own.scale = found.factor[r], found.scale[r]
-        map_short(wanted_slope[real], <real*>grad, &own, n)
-        own.blend.x = <const void*>skip(<const real*>own.blend.x, tile_step(like, n))
+        map_short(wanted_slope, <f32x*>grad, &own, n)
+        own.blend.x = <const void*>skip(<const f32x*>own.blend.x, tile_step(tile, n))
         own.blend.wanted = <const void*>(<const char*>own.blend.wanted + steps[1])
         grad += steps[7]
 
@@ -194,9 +194,10 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
         sum_short_rows(like, at[0], steps[0], rows, n, found.sum)
     if asked != PROBABILITIES:
         take_targets(like, at, steps, rows, n, weighted, <const real*>tile if with_grad else NULL, &found)
-    if asked == PROBABILITIES and with_grad and not wanted and at[2] == NULL and smoothing == 0.0:
-        put_wanted_slopes(like, at, steps, rows, n, <const real*>tile, &found, z_loss)
-        return True
+    if real is f32x:
+        if asked == PROBABILITIES and with_grad and not wanted and at[2] == NULL and smoothing == 0.0:
+            put_wanted_slopes(at, steps, rows, n, <const f32x*>tile, &found, z_loss)
+            return True
     if blended:
         answer_all_blended(like, at, steps, rows, n, asked, &found, <const real*>tile, smoothing, z_loss, with_grad)
         return True
