@@ -1,6 +1,7 @@
 from typing import Final
 
 SIXTEEN: Final[float]
+BATCH_MEAN: Final[float]
 BOUNDS: Final[dict[str, dict[str, float] | str]]
 GATE_BOUNDS: Final[dict[str, dict[str, float] | str]]
 ROW_BOUNDS: Final[dict[str, dict[str, float] | str]]
