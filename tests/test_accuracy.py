@@ -60,7 +60,7 @@ def test_a_bound_is_never_made_up():
 
 @pytest.mark.parametrize("function", bounds.functions())
 def test_docstring_quotes_the_bound(function):
-    quoted = "Error bound in ULP of (.*?): *\n? *" + re.escape(
+    quoted = "Error bound in ULP of (.*?): " + re.escape(
         f"{bounds.bound(function, 'float32'):g} (float32), {bounds.bound(function, 'float64'):g} (float64), "
         f"{bounds.SIXTEEN:g} (float16, bfloat16).")
     found = re.search(quoted, getattr(lw, function).__doc__)

@@ -100,7 +100,7 @@ def named(ufunc, name, module="lanewise"):
 def with_bound(function):
     """Put the error bound of a function along an axis where its docstring says ``%(bound)s``."""
     name = function.__name__
-    note = f"Error bound in ULP of {_unit_of(name)}:\n    {_bounds_of(name)}."
+    note = f"Error bound in ULP of {_unit_of(name)}: {_bounds_of(name)}."
     if function.__doc__:  # which python -OO leaves out
         function.__doc__ = function.__doc__.replace("%(bound)s", note)
     return function

@@ -106,6 +106,6 @@ def with_bound(function):
     name = function.__name__
     if function.__doc__:  # which python -OO leaves out
         bounds = ", ".join(f"{bound:g} ({dtype})" for dtype, bound in LEARNING_BOUNDS[name].items())
-        note = f"Error bound in ULP of {LEARNING_UNITS.get(name, 'the exact result')}:\n    {bounds}."
+        note = f"Error bound in ULP of {LEARNING_UNITS.get(name, 'the exact result')}: {bounds}."
         function.__doc__ = function.__doc__.replace("%(bound)s", note)
     return function
