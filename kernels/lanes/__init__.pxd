@@ -142,6 +142,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f32x power2_f32(f32x n)
     f32x scale2_f32(f32x x, f32x n)
     f32x ldexp_f32(f32x x, f32x n)
+    f32x scale_down_f32(f32x x, f32x power)
     f32x exponent_f32(f32x x)
 
     f64x load_f64(const double* p)
@@ -164,6 +165,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f64x power2_f64(f64x n)
     f64x scale2_f64(f64x x, f64x n)
     f64x ldexp_f64(f64x x, f64x n)
+    f64x scale_down_f64(f64x x, f64x power)
     f64x exponent_f64(f64x x)
 
 
@@ -286,6 +288,14 @@ cdef inline real ldexp(real x, real n) noexcept nogil:
         return ldexp_f32(x, n)
     else:
         return ldexp_f64(x, n)
+
+
+cdef inline real scale_down(real x, real power) noexcept nogil:
+    # x times a power of two, quick where the product is subnormal too
+    if real is f32x:
+        return scale_down_f32(x, power)
+    else:
+        return scale_down_f64(x, power)
 
 
 cdef inline real exponent(real x) noexcept nogil:

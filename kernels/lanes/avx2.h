@@ -299,6 +299,9 @@ static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm256_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
+/* A product that may be subnormal: a multiplication whose product is takes Zen 4 some 35 cycles, an fma none of them. */
+static inline f32x scale_down_f32(f32x x, f32x power) { return _mm256_fmadd_ps(x, power, _mm256_set1_ps(-0.0f)); }
+static inline f64x scale_down_f64(f64x x, f64x power) { return _mm256_fmadd_pd(x, power, _mm256_set1_pd(-0.0)); }
 static inline f32x square_root_f32(f32x x) { return _mm256_sqrt_ps(x); }
 static inline f64x square_root_f64(f64x x) { return _mm256_sqrt_pd(x); }
 static inline double sum_f64(f64x x) {
@@ -347,14 +350,14 @@ static inline f32x scale2_f32(f32x x, f32x n) {
     if (_mm256_movemask_ps(usual) == 0xFF) return _mm256_mul_ps(x, power2_f32(n));
     n = _mm256_min_ps(_mm256_max_ps(n, _mm256_set1_ps(-250.0f)), _mm256_set1_ps(250.0f));
     f32x half = _mm256_round_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    return _mm256_mul_ps(_mm256_mul_ps(x, power2_f32(half)), power2_f32(_mm256_sub_ps(n, half)));
+    return scale_down_f32(scale_down_f32(x, power2_f32(half)), power2_f32(_mm256_sub_ps(n, half)));
 }
 static inline f64x scale2_f64(f64x x, f64x n) {
     __m256d usual = _mm256_cmp_pd(magnitude_f64(n), _mm256_set1_pd(1022.0), _CMP_LE_OQ);
     if (_mm256_movemask_pd(usual) == 0xF) return _mm256_mul_pd(x, power2_f64(n));
     n = _mm256_min_pd(_mm256_max_pd(n, _mm256_set1_pd(-2040.0)), _mm256_set1_pd(2040.0));
     f64x half = _mm256_round_pd(_mm256_mul_pd(n, _mm256_set1_pd(0.5)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    return _mm256_mul_pd(_mm256_mul_pd(x, power2_f64(half)), power2_f64(_mm256_sub_pd(n, half)));
+    return scale_down_f64(scale_down_f64(x, power2_f64(half)), power2_f64(_mm256_sub_pd(n, half)));
 }
 static inline f32x exponent_f32(f32x x) {
     x = magnitude_f32(x);

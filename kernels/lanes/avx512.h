@@ -330,6 +330,8 @@ static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm512_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
+static inline f32x scale_down_f32(f32x x, f32x power) { return _mm512_fmadd_ps(x, power, _mm512_set1_ps(-0.0f)); }
+static inline f64x scale_down_f64(f64x x, f64x power) { return _mm512_fmadd_pd(x, power, _mm512_set1_pd(-0.0)); }
 static inline f32x square_root_f32(f32x x) { return _mm512_sqrt_ps(x); }
 static inline f64x square_root_f64(f64x x) { return _mm512_sqrt_pd(x); }
 static inline double sum_f64(f64x x) {

@@ -23,6 +23,11 @@
 #include "baseline.h"
 #endif
 
+#if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512)
+static inline f32x scale_down_f32(f32x x, f32x power) { return x * power; }
+static inline f64x scale_down_f64(f64x x, f64x power) { return x * power; }
+#endif
+
 #if !defined(LANEWISE_AVX512) /* which has an instruction for it */
 /* a tiny x is lifted and a huge one lowered by a power of two, so that scale2 may take it */
 static inline f32x ldexp_f32(f32x x, f32x n) {

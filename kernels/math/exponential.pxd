@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 
 from ..lanes cimport (
     SCALE2_IS_CHEAP, all_less, any_less, at_least, at_most, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32,
-    from_bits_f64, magnitude, pick, real, scale2, splat, splat_u32, splat_u64, where_less,
+    from_bits_f64, magnitude, pick, real, scale2, scale_down, splat, splat_u32, splat_u64, where_less,
 )
 from .pairs cimport fast_sum
 
@@ -85,7 +85,7 @@ cdef inline real lowering(real like) noexcept nogil:
 
 cdef inline real scale2_of_sum(real x, real sum) noexcept nogil:
     # x 2^n, rounded once
-    return x * raised_power2(sum) * lowering(x)
+    return scale_down(scale_down(x, raised_power2(sum)), lowering(x))
 
 
 cdef inline real nearest(real x, double scale) noexcept nogil:
@@ -192,14 +192,18 @@ cdef inline real exp_of_any(real x) noexcept nogil:
 
 
 cdef inline real exp(real x) noexcept nogil:
-    # where all results are normal numbers, 2^n is added to the exponent
-    cdef real rest, sum, r, y
+    # Where the result is a normal number, 2^n is added to the exponent. Beyond, it is subnormal, and 0 from -104 (-746)
+    # down; or infinite.
+    cdef real rest, sum, r, e, y, small
     if SCALE2_IS_CHEAP:
         return exp_of_any(x)
     r = exp_parts(x, &rest, &sum)
-    y = raised_by(splat(x, 1.0) + (r + rest), sum)
-    if not all_less(magnitude(x), pick(x, 87.0, 708.0)):
-        y = exp_of_any(x)
+    e = splat(x, 1.0) + (r + rest)
+    y = raised_by(e, sum)
+    if not all_less(magnitude(x), far_out(x)):
+        small = scale2_of_sum(where_less(x, pick(x, -104.0, -746.0), splat(x, 0.0), e), sum)
+        y = where_less(x, pick(x, 88.722835, 709.7827128933840), y, x + splat(x, INFINITY))
+        y = where_less(x, -far_out(x), small, y)
     return y
 
 
