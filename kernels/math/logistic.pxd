@@ -1,14 +1,17 @@
 # The logistic function and tanh on registers, and the parts of them that activations multiply by. Coefficients are
 # those of the exponential and of the segments.
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, magnitude, pick, power2, real, splat, where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, magnitude, pick, power2, real, scale_down, splat,
+    where_less, with_sign,
 )
 from .exponential cimport (
     early_exp_of_pair, exp_parts, exp_rest, exp_series, lowering, minus_ln2, nearest_sum, one_plus, power2_of_sum,
     raised_by, raised_power2, whole,
 )
 from .pairs cimport fast_sum, pair_quotient
-from .piecewise cimport ALL, LAST, ODD, PLAIN, first_steps_end, quarters, reflected, segment, steps, steps_end
+from .piecewise cimport (
+    ALL, LAST, ODD, PLAIN, first_steps_end, quarters, reflected, segment, steps, steps_end, unless_beyond, where_beyond,
+)
 from .segments cimport SIGMOID_SEGMENTS, TANH_SEGMENTS
 
 
@@ -92,18 +95,11 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
 
 
-cdef inline real of_raised_tail(real x, real tail) noexcept nogil:
-    # 1 / (1 + e^-x) from the tail, times 2^32 (2^128)
-    cdef real down = lowering(x)
-    return where_less(x, splat(x, 0.0), tail * down, fma(tail, -down, splat(x, 1.0)))
-
-
-cdef inline real sigmoids_by_exp(real x, real* other) noexcept nogil:
+cdef inline real sigmoid_tail_by_exp(real a) noexcept nogil:
+    # 1 / (1 + e^a) for a >= 0
     cdef real r_low, sum
-    cdef real r = reduced(at_most(magnitude(x), pick(x, 105.0, 750.0)), &r_low, &sum)
-    cdef real tail = logistic_times(splat(x, 1.0), r, r_low, sum)
-    other[0] = of_raised_tail(-x, tail)
-    return of_raised_tail(x, tail)
+    cdef real r = reduced(at_most(a, pick(a, 105.0, 750.0)), &r_low, &sum)
+    return scale_down(logistic_times(splat(a, 1.0), r, r_low, sum), lowering(a))
 
 
 cdef inline f32x sigmoid_tail(f32x a, int which) noexcept nogil:
@@ -113,21 +109,20 @@ cdef inline f32x sigmoid_tail(f32x a, int which) noexcept nogil:
 
 
 cdef inline real sigmoids(real x, real* other) noexcept nogil:
-    # 1 / (1 + e^-x) and 1 / (1 + e^x), from the tail that is not near 1
-    cdef real y, tail, far, far_other, a = magnitude(x), end = steps_end(x)
+    # 1 / (1 + e^-x) and 1 / (1 + e^x), from the tail that is not near 1 and is 0 beyond 105
+    cdef real tail, a = magnitude(x), end = steps_end(x)
     if real is f32x:
         tail = sigmoid_tail(a, LOOKUP_FLOATS)
-        y, other[0] = reflected(x, tail), reflected(-x, tail)
         if any_less(first_steps_end(a), a):
-            if LOOKUP_FLOATS == 8:
+            tail, a = where_beyond(a, 105.0, splat(a, 0.0), tail), unless_beyond(a, 105.0)
+            if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
                 tail = where_less(first_steps_end(a), a, sigmoid_tail(a, LAST), tail)
-                y, other[0] = reflected(x, tail), reflected(-x, tail)
-            if LOOKUP_FLOATS == 16 or any_less(end, a):
-                far = sigmoids_by_exp(x, &far_other)
-                y, other[0] = where_less(end, a, far, y), where_less(end, a, far_other, other[0])
-        return y
+            if any_less(end, a):
+                tail = where_less(end, a, sigmoid_tail_by_exp(a), tail)
     else:
-        return sigmoids_by_exp(x, other)
+        tail = sigmoid_tail_by_exp(a)
+    other[0] = reflected(-x, tail)
+    return reflected(x, tail)
 
 
 cdef inline real sigmoid(real x) noexcept nogil:

@@ -147,6 +147,17 @@ cdef inline real bent_steps(real a, double scale, double bend, double offset) no
     return fma(slope, a, splat(a, -offset)) + pick(a, 12582912.0, 6755399441055744.0)
 
 
+# Numbers beyond the segments take a function's formula, but not those so far out that it is at its limit, as masked
+# scores are: of them a kernel takes the limit itself.
+cdef inline real unless_beyond(real a, double far) noexcept nogil:
+    # a, but 0 where it is beyond `far`
+    return where_less(splat(a, far), a, splat(a, 0.0), a)
+
+
+cdef inline real where_beyond(real a, double far, real yes, real no) noexcept nogil:
+    return where_less(splat(a, far), a, yes, no)
+
+
 cdef inline real reflected(real x, real k) noexcept nogil:
     # f(x) of k = f(-|x|), for an f with f(x) + f(-x) = 1: k where x < 0, and 1 - k where not
     return where_less(x, splat(x, 0.0), k, splat(x, 1.0) - k)
