@@ -3,13 +3,14 @@
 #     silu(x) = x s(x), silu'(x) = s (1 + x (1 - s)); Elfwing, Uchibe and Doya, arXiv:1702.03118
 #     swish(x, beta) = x s(beta x), swish' = silu'(beta x); Ramachandran, Zoph and Le, arXiv:1710.05941
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, two_sum,
-    where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, scale_down,
+    splat, two_sum, where_less, with_sign,
 )
 from ..math.exponential cimport exp_of_pair, largest, lowering, power2_of_sum, whole
 from ..math.logistic cimport logistic_quotient, logistic_times, reduced, sigmoid
 from ..math.piecewise cimport (
-    LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
+    LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end, unless_beyond,
+    where_beyond,
 )
 from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled
 from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS
@@ -55,9 +56,10 @@ cdef inline real silu(real x) noexcept nogil:
     if real is f32x:
         y = silu_segment(x, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
-            if LOOKUP_FLOATS == 8:
+            y, a = where_beyond(a, 109.0, at_least(x, splat(x, -0.0)), y), unless_beyond(a, 109.0)
+            if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
                 y = where_less(first_steps_end(a), a, silu_segment(x, a, LAST), y)
-            if LOOKUP_FLOATS == 16 or any_less(end, a):
+            if any_less(end, a):
                 y = where_less(end, a, silu_by_exp(x), y)
         return y
     else:
@@ -89,7 +91,7 @@ cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
     cdef real e, e_low, s, s_low, square, top, top_low, h, rest, k, t, c, sum
     e = exp_of_pair(-a, splat(x, -0.0), &e_low, &sum)
     t = power2(whole(sum))
-    e, e_low = e * t, e_low * t
+    e, e_low = e * t, scale_down(e_low, t)
     s = fast_sum(splat(x, 1.0), e, &s_low)
     s_low = s_low + e_low
     square = s * s
@@ -128,12 +130,14 @@ cdef inline real silu_backward_segment(real grad, real x, real a, int which) noe
 
 
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
-    cdef real y, k, low, a = magnitude(x), end = steps_end(x)
+    cdef real y, k, low, a = magnitude(x), end = steps_end(x), zero = splat(x, 0.0)
+    cdef double far = 109.0 if real is f32x else 760.0
     y = silu_backward_segment(grad, x, a, LOOKUP_FLOATS)
     if any_less(first_steps_end(a), a):
-        if LOOKUP_FLOATS == 8:
+        y, a = where_beyond(a, far, where_less(x, zero, grad * zero, grad), y), unless_beyond(a, far)
+        if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
             y = where_less(first_steps_end(a), a, silu_backward_segment(grad, x, a, LAST), y)
-        if LOOKUP_FLOATS == 16 or any_less(end, a):
+        if any_less(end, a):
             k = silu_slope_by_exp(x, &low)
             y = where_less(end, a, grad * (k + low), y)
     return y
