@@ -2,7 +2,7 @@
 # unevaluated form in which swish, softplus and the gates multiply by it.
 #
 #     sigmoid'(x) = y (1 - y), y = sigmoid(x)
-from ..lanes cimport all_less, at_most, fma, ldexp, magnitude, pick, real, splat, where_less, with_sign
+from ..lanes cimport all_less, at_most, fma, ldexp, magnitude, pick, real, scale_down, splat, where_less, with_sign
 from ..math.exponential cimport whole
 from ..math.logistic cimport logistic_divisor, logistic_times_power, reduced
 from ..math.pairs cimport pair_quotient
@@ -38,7 +38,7 @@ cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
     cdef real r_low, sum, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t), size = magnitude(grad)
     cdef real r = reduced(at_most(magnitude(t), pick(t, 200.0, 1470.0)), &r_low, &sum)
     cdef real tail = logistic_times_power(grad, r, r_low + a_low, gate_power(sum), down)
-    y = with_sign(where_less(t, zero, tail * down, fma(tail, -down, grad)), grad)
+    y = with_sign(where_less(t, zero, scale_down(tail, down), fma(tail, -down, grad)), grad)
     if not all_less(size, too_large(t)):
         s = logistic(t, a_low, &low, &n)
         y = where_less(size, too_large(t), y, ldexp(grad * (s + low), n))

@@ -8,15 +8,17 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, real, scale2, splat, two_sum,
-    where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, real, scale2, scale_down,
+    splat, two_sum, where_less, with_sign,
 )
 from ..math.exponential cimport (
     exp_of_pair, exp_parts, expm1_parts, far_out, lowering, power2_of_sum, raised_power2, scale2_of_sum, whole,
 )
 from ..math.logarithm cimport log, log1p_below_f64, log1p_f64, log_pair_f32, log_terms_f64
 from ..math.logistic cimport sigmoid_tail
-from ..math.piecewise cimport ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end
+from ..math.piecewise cimport (
+    ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end, unless_beyond, where_beyond,
+)
 from ..math.pairs cimport fast_sum, finite, pair_product
 from ..math.segments cimport SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
 from .parts cimport any_one, any_other, stretched, times_reflected, where_one
@@ -67,7 +69,7 @@ cdef inline f32x softplus_by_exp(f32x x) noexcept nogil:
     q = scale2_of_sum(q, sum)
     rise = at_least(x, splat(x, 0.0))
     y = fast_sum(at_least(rise, q), at_most(rise, q), &lost)
-    return where_less(rise, splat(x, INFINITY), y + fma(low * raised_power2(sum), lowering(x), lost), x)
+    return where_less(rise, splat(x, INFINITY), y + fma(scale_down(low, raised_power2(sum)), lowering(x), lost), x)
 
 
 cdef inline f32x softplus_segment(f32x rise, f32x a, int which) noexcept nogil:
@@ -82,9 +84,10 @@ cdef inline real softplus(real x) noexcept nogil:
     if real is f32x:
         y = softplus_segment(rise, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
-            if LOOKUP_FLOATS == 8:
+            y, a = where_beyond(a, 109.0, rise, y), unless_beyond(a, 109.0)
+            if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
                 y = where_less(first_steps_end(a), a, softplus_segment(rise, a, LAST), y)
-            if LOOKUP_FLOATS == 16 or any_less(end, a):
+            if any_less(end, a):
                 y = where_less(end, a, softplus_by_exp(x), y)
         return y
     else:
@@ -97,10 +100,10 @@ cdef inline f32x softpluses_by_exp(f32x a, f32x* rise) noexcept nogil:
     # for a >= 0: softplus(-a), and softplus(a) by the same exponential
     cdef f32x low, sum, y, lost, q = softplus_tail(at_most(a, splat(a, 109.0)), splat(a, 0.0), &low, &sum)
     q = scale2_of_sum(q, sum)
-    low = low * raised_power2(sum)
+    low = scale_down(low, raised_power2(sum))
     y = fast_sum(at_least(a, q), at_most(a, q), &lost)
     rise[0] = where_less(a, splat(a, INFINITY), y + fma(low, lowering(a), lost), a)
-    return q + low * lowering(a)
+    return q + scale_down(low, lowering(a))
 
 
 cdef inline f32x softpluses_segment(f32x a, int which, f32x* rise) noexcept nogil:
@@ -131,14 +134,16 @@ cdef inline real softpluses(real x, real* other) noexcept nogil:
 
 
 cdef inline real softplus_backward(real grad, real x) noexcept nogil:
-    cdef real y, last, a = magnitude(x), end = steps_end(x)
+    cdef real y, last, a = magnitude(x), end = steps_end(x), zero = splat(x, 0.0)
     if real is f32x:
         y = with_sign(times_reflected(grad, x, sigmoid_tail(a, LOOKUP_FLOATS)), grad)
         if any_less(first_steps_end(a), a):
-            if LOOKUP_FLOATS == 8:
+            last = where_less(magnitude(grad), splat(grad, INFINITY), with_sign(zero, grad), grad)
+            y, a = where_beyond(a, 200.0, where_less(x, zero, last, grad), y), unless_beyond(a, 200.0)
+            if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
                 last = with_sign(times_reflected(grad, x, sigmoid_tail(a, LAST)), grad)
                 y = where_less(first_steps_end(a), a, last, y)
-            if LOOKUP_FLOATS == 16 or any_less(end, a):
+            if any_less(end, a):
                 y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
         return y
     else:
