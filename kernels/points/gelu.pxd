@@ -12,6 +12,7 @@ from ..math.logistic cimport logistic_parts, logistic_times, reduced
 from ..math.normal cimport normal_tail_parts
 from ..math.piecewise cimport (
     ALL, LAST, PLAIN, ROOTED, any_past_first, bent_steps, reflected_pair, segment_parts, segment_parts_abreast,
+    unless_beyond, where_beyond,
 )
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
 from ..math.segments cimport GELU_SEGMENTS, GELU_SLOPE_SEGMENTS, GELU_TANH_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS
@@ -49,7 +50,10 @@ cdef inline real gelu(real x) noexcept nogil:
         if LOOKUP_FLOATS == 8 and any_less(first_gelu_end(a), a):
             y = where_less(first_gelu_end(a), a, gelu_segment(x, a, LAST), y)
         if any_less(x, -end):
-            y = where_less(x, -end, gelu_by_exp(x), y)
+            y = where_beyond(-x, 14.6, splat(x, -0.0), y)
+            a = unless_beyond(-x, 14.6)
+            if any_less(end, a):
+                y = where_less(end, a, gelu_by_exp(x), y)
         return y
     else:
         return gelu_by_exp(x)
@@ -126,8 +130,11 @@ cdef inline real gelu_backward(real grad, real x) noexcept nogil:
         if any_past_first(a, 3.81):
             y = gelu_backward_segment(grad, x, a, ALL)
         if any_less(x, -end):
-            k = gelu_slope_by_exp(x, &low)
-            y = where_less(x, -end, grad * (k + low), y)
+            y = where_beyond(-x, 14.6, grad * splat(x, 0.0), y)
+            a = unless_beyond(-x, 14.6)
+            if any_less(end, a):
+                k = gelu_slope_by_exp(x, &low)
+                y = where_less(end, a, grad * (k + low), y)
         return y
     else:
         k = gelu_slope_by_exp(x, &low)
@@ -176,7 +183,10 @@ cdef inline real gelu_tanh(real x) noexcept nogil:
         if any_past_first(a, 3.08):
             y = gelu_tanh_segment(x, a, ALL)
         if any_less(x, -end):
-            y = where_less(x, -end, gelu_tanh_by_exp(x), y)
+            y = where_beyond(-x, 10.8, splat(x, -0.0), y)
+            a = unless_beyond(-x, 10.8)
+            if any_less(end, a):
+                y = where_less(end, a, gelu_tanh_by_exp(x), y)
         return y
     else:
         return gelu_tanh_by_exp(x)
@@ -237,8 +247,11 @@ cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
         if any_past_first(a, 3.56):
             y = gelu_tanh_backward_segment(grad, x, a, ALL)
         if any_less(x, -end):
-            k = gelu_tanh_slope_by_exp(x, &low)
-            y = where_less(x, -end, grad * (k + low), y)
+            y = where_beyond(-x, 11.0, grad * splat(x, -0.0), y)
+            a = unless_beyond(-x, 11.0)
+            if any_less(end, a):
+                k = gelu_tanh_slope_by_exp(x, &low)
+                y = where_less(end, a, grad * (k + low), y)
         return y
     else:
         k = gelu_tanh_slope_by_exp(x, &low)
