@@ -7,7 +7,7 @@ from ..lanes cimport (
 )
 from ..math.exponential cimport exp_pair, power2_of_sum, raised_by, scale2_of_sum, step
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
-from ..math.piecewise cimport LAST, segment_parts_abreast, signed_steps
+from ..math.piecewise cimport LAST, segment_parts_abreast, signed_steps, unless_beyond, where_beyond
 from ..math.segments cimport MISH_SEGMENTS
 from .parts cimport near_root
 
@@ -31,6 +31,16 @@ cdef inline real mish_far(real x) noexcept nogil:
     cdef real m = exp_pair(b, &m_low, &sum)
     m_low = fma(m * splat(x, -0.5), scale2_of_sum(m, sum), m_low)
     return scale2_of_sum(scaled(b, m, m_low), sum)
+
+
+cdef inline real mish_below(real x, real y) noexcept nogil:
+    # y, but mish where x is below its end; -0 from -109 (-752) down
+    cdef double far = 109.0 if real is f32x else 752.0
+    cdef real near = -unless_beyond(-x, far)
+    y = where_beyond(-x, far, splat(x, -0.0), y)
+    if any_less(near, mish_end(x)):
+        y = where_less(near, mish_end(x), mish_far(x), y)
+    return y
 
 
 cdef inline f32x mish_segment(f32x x, f32x b, f32x place, int which) noexcept nogil:
@@ -66,12 +76,12 @@ cdef inline real mish(real x) noexcept nogil:
                 tail = mish_segment(x, b, place, LAST)
                 y = where_less(place, first, tail, where_less(last, place, tail, y))
             if any_less(x, end):
-                y = where_less(x, end, mish_far(x), y)
+                y = mish_below(x, y)
         return y
     else:
         y = mish_by_exp(x)
         if any_less(x, end):
-            y = where_less(x, end, mish_far(x), y)
+            y = mish_below(x, y)
         return y
 
 
@@ -90,7 +100,8 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
     # e / d (e + 2 + 4 x (e + 1) / d) with e = e^x, d = e^2 + 2 e + 2; near the root at -1.192 a polynomial in t,
     # |t| <= 0.25, error 2^-27.9 (float32), 2^-66.3 (float64)
     cdef real b, e, e_low, a, a_low, s, s_low, n, n_low, d, d_low, inverse, k, k_low, v, v_low, z, z_low, m, m_low
-    cdef real one = splat(x, 1.0), two = splat(x, 2.0), t, t_low, c, far = pick(x, -8.0, -690.0)
+    cdef real one = splat(x, 1.0), two = splat(x, 2.0), t, t_low, c, near, far = pick(x, -8.0, -690.0)
+    cdef double end = 109.0 if real is f32x else 752.0
     b = at_most(x, pick(x, 12.0, 24.0))
     e = exp_and_rest(b, &e_low)
     s = fast_sum(two, e, &s_low)  # exact, since 2 is a multiple of the last bit of s where e is larger
@@ -111,8 +122,12 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
     m_low = m_low + (s_low + fma(b, k_low, z_low))
     v = pair_product(v, v_low, m, m_low, &v_low)
     if any_less(x, far):
-        m = mish_slope_far(x, &m_low)
-        v, v_low = where_less(x, far, m, v), where_less(x, far, m_low, v_low)
+        inverse = pick(x, 0.0, -0.0)
+        v, v_low = where_beyond(-x, end, inverse, v), where_beyond(-x, end, inverse, v_low)
+        near = -unless_beyond(-x, end)
+        if any_less(near, far):
+            m = mish_slope_far(x, &m_low)
+            v, v_low = where_less(near, far, m, v), where_less(near, far, m_low, v_low)
     t = at_least(x, splat(x, -1000.0)) + splat(x, 1.1924312145154952)
     t = fast_sum(t, pick(x, 3.043937594950088e-09, 4.8484829848031044e-17), &t_low)
     if real is f32x:
