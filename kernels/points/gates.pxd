@@ -7,9 +7,11 @@
 #         u = min(max(up, -limit), limit); gpt-oss, arXiv:2508.10925
 #
 # A backward returns the gradient of its first operand and stores that of the second.
+from libc.math cimport INFINITY
+
 from ..lanes cimport (
-    LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat,
-    where_less, with_sign,
+    LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale_down,
+    splat, where_less, with_sign,
 )
 from ..math.exponential cimport any_outside, largest, lowering, scale2_of_sum, whole
 from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced, times_logistic_f32
@@ -94,7 +96,7 @@ cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) 
     cdef real down = gate_lowering(p)
     cdef real y = fma(tail, -down, p)
     y = y + (fma(tail, -down, p - y) + fma(tail_low, -down, p_low))
-    return where_less(gate, splat(p, 0.0), with_sign((tail + tail_low) * down, p), y)  # also where it is 0
+    return where_less(gate, splat(p, 0.0), with_sign(scale_down(tail + tail_low, down), p), y)  # also where it is 0
 
 
 cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real* low) noexcept nogil:
@@ -118,6 +120,16 @@ cdef inline int any_by_exp(real seen) noexcept nogil:
 
 cdef inline real where_by_exp(real seen, real yes, real no) noexcept nogil:
     return where_less(seen, gate_lowering(seen), yes, no)
+
+
+cdef inline real unless_zero(real gate, real up, real y, double far, real usual, real* seen) noexcept nogil:
+    # y, but gate up where that is 0, as it is of padding, and 0 where the gate is so far below 0 that nothing comes
+    # through: none of these lanes takes the formula
+    cdef real p = gate * up, least = pick(p, 1.401298464324817e-45, 5e-324)
+    cdef real shut = where_less(magnitude(up), splat(up, INFINITY), gate, splat(gate, 0.0))
+    seen[0] = where_less(magnitude(p), least, usual, where_less(shut, splat(gate, -far), usual, seen[0]))
+    y = where_less(shut, splat(gate, -far), with_sign(splat(up, 0.0), -up), y)
+    return where_less(magnitude(p), least, p, y)
 
 
 cdef inline real gate_backward(real grad, real up, real slope, real low) noexcept nogil:
@@ -155,7 +167,9 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
             y = where_less(first_steps_end(a), a, swiglu_segment(gate, up, a, LAST), y)
         seen = by_segments(at_least(a, magnitude(up) * splat(up, 7.450580596923828e-09)), steps_end(a), y)
         if any_by_exp(seen):
-            y = where_by_exp(seen, swiglu_by_exp(gate, up), y)
+            y = unless_zero(gate, up, y, 200.0, steps_end(a), &seen)
+            if any_by_exp(seen):
+                y = where_by_exp(seen, swiglu_by_exp(gate, up), y)
         return y
     else:
         # silu(gate) as a pair, where its tail, raised by 2^128, and y are normal numbers by far, and y no NaN
@@ -289,7 +303,9 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
         seen = at_least(magnitude(gate), magnitude(up)) * splat(up, 3.725290298461914e-09)
         seen = by_segments(at_least(-gate, seen), end, y)
         if any_by_exp(seen):
-            y = where_by_exp(seen, geglu_by_exp(gate, up), y)
+            y = unless_zero(gate, up, y, 20.0, end, &seen)
+            if any_by_exp(seen):
+                y = where_by_exp(seen, geglu_by_exp(gate, up), y)
         return y
     else:
         return geglu_by_exp(gate, up)
