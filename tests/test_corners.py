@@ -192,3 +192,32 @@ def test_float64_and_whole_numbers_are_rounded_once(name, given, expected):
 def test_a_block_of_small_numbers_comes_back():
     block = np.full(32, 2.0**-120, np.float32)
     np.testing.assert_array_equal(lw.ieee754.mx_decode(*lw.ieee754.mx_encode(block, "mxfp8_e4m3"), "mxfp8_e4m3"), block)
+
+
+MASKED = ("exp", "expm1", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus", "logsigmoid", "mish", "erfc", "tanh")
+FAR = (87.0, 88.73, 95.0, 100.0, 104.5, 106.0, 110.0, 150.0, 201.0, 708.5, 720.0, 746.5, 751.0, 753.0, 761.0, np.inf)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [*MASKED, *(f"{name}_backward" for name in MASKED if hasattr(lw, f"{name}_backward")),
+                                  "swiglu", "geglu"])
+def test_a_masked_number_and_its_neighbours_do_not_touch_each_other(name, dtype):
+    """A register that holds numbers far out beside plain ones gives the bits that each has among its like."""
+    f, rng = getattr(lw, name), np.random.default_rng(0)
+    plain, grad = rng.normal(0, 4, 96).astype(dtype), rng.normal(size=96).astype(dtype)
+    grad[::7] = [0.0, -0.0, np.inf, -1e30, 1e-30, -np.inf, 3, *[1.0] * 7]
+    swapped = name in ("swiglu", "geglu")
+
+    def of(x):
+        inputs = (x, grad) if swapped else (grad, x)
+        return f(*inputs) if swapped or name.endswith("_backward") else f(x)
+
+    with np.errstate(all="ignore"):
+        alone = of(plain)
+        for far in (*FAR, 0.0, np.nan):
+            for value in (far, -far):
+                masked = np.arange(96) % 5 < 2
+                mixed = of(np.where(masked, dtype(value), plain))
+                np.testing.assert_array_equal(mixed, np.where(masked, of(np.full_like(plain, value)), alone))
+                signs = np.where(masked, np.signbit(of(np.full_like(plain, value))), np.signbit(alone))
+                assert ((np.signbit(mixed) == signs) | np.isnan(mixed)).all()
