@@ -1,6 +1,7 @@
 """Where other libraries give NaN, zero or a wrapped number: the table in docs/faq.md; findings/ has their side."""
 
 import lanewise as lw
+import mpmath
 import numpy as np
 import pytest
 
@@ -63,6 +64,18 @@ def test_a_mean_of_more_16_bit_numbers_than_the_dtype_counts(dtype):
         assert loss == exact
     for loss in (lw.mse, lw.l1):
         assert loss(logits + logits.dtype.type(1), logits) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_number_with_a_finite_exponential(dtype):
+    """In a register beside numbers that have none."""
+    last = dtype({np.float32: 88.72283172607422, np.float64: 709.782712893384}[dtype])
+    x = np.full(64, 1000, dtype)
+    x[::3], x[1::3] = last, np.nextafter(last, dtype(np.inf))
+    exact = dtype(mpmath.exp(mpmath.mpf(float(last))))
+    y = lw.exp(x)
+    assert (np.abs(y[::3] - exact) <= np.spacing(exact)).all()
+    assert (y[1::3] == np.inf).all()
 
 
 def test_softplus_far_out_is_the_number_itself():

@@ -202,7 +202,7 @@ cdef inline real exp(real x) noexcept nogil:
     y = raised_by(e, sum)
     if not all_less(magnitude(x), far_out(x)):
         small = scale2_of_sum(where_less(x, pick(x, -104.0, -746.0), splat(x, 0.0), e), sum)
-        y = where_less(x, pick(x, 88.722835, 709.7827128933840), y, x + splat(x, INFINITY))
+        y = where_less(x, pick(x, 88.72284, 709.7827128933841), y, x + splat(x, INFINITY))
         y = where_less(x, -far_out(x), small, y)
     return y
 
