@@ -340,7 +340,7 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         group = &groups[r // GROUP]
         know(like, group, GRAD_NORMED_MEAN, r % GROUP, -means[r])
         know(like, group, GRAD_MEAN, r % GROUP, -rests[r] if centred else 0.0)
-    if wanted_of(groups) == GRAD_X_ALONE:
+    if wanted_of(groups) == GRAD_X_ALONE and n * <Py_ssize_t>itemsize(like) >= LINE:  # shorter ones: faster as groups
         for r in range(SHORT_ROWS):
             group = &groups[r // GROUP]
             group.at = r % GROUP
