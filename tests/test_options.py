@@ -165,6 +165,24 @@ def test_selu_where_alpha_times_gamma_is_beyond_the_range(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_selu_where_alpha_times_gamma_is_near_the_smallest_normal_number(dtype):
+    normal, rng = float(np.finfo(dtype).tiny), np.random.default_rng(7)
+    x = -np.exp(rng.uniform(-8, 2, 60)).astype(dtype)
+    grad = np.exp(rng.uniform(-20, 20, x.size)).astype(dtype)
+    for size, part in zip(rng.uniform(-1, 1, 80), rng.uniform(0, 8, 80), strict=True):
+        alpha = np.dtype(dtype).type(normal ** (0.9 * size))
+        gamma = float(np.dtype(dtype).type(normal / float(alpha) * 2.0**part))
+        alpha = float(alpha)
+        with mp.workprec(300):
+            values, slopes = zip(*(exact_selu(mpf(float(each)), mpf(alpha), mpf(gamma)) for each in x), strict=True)
+            kept = np.array([slope >= normal for slope in slopes])
+            exact = [slope * float(each) for slope, each in zip(slopes, grad, strict=True)]
+        y, grad_x = lw.selu(x, alpha=alpha, gamma=gamma), lw.selu_backward(grad, x, alpha=alpha, gamma=gamma)
+        assert accuracy.errors(y, values, dtype).max() <= 1.0
+        assert accuracy.errors(grad_x[kept], np.array(exact, object)[kept], dtype).max(initial=0) <= 1.5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_selu_keeps_the_sign_of_zero(dtype):
     # also where the rounding error of alpha gamma has the other sign than the product
     zeros, most = np.array([0.0, -0.0], dtype), float(np.finfo(dtype).max)

@@ -213,15 +213,40 @@ cdef inline real far_selu_backward(real grad, real x, real alpha, real gamma) no
     return grad * where_less(magnitude(grad), one, up, one) * e * where_less(magnitude(grad), one, one, up)
 
 
+# Where alpha gamma is so small that rounding errors underflow, the smaller of both is first multiplied by 2^64.
+
+cdef inline real near_factor(real alpha, real gamma, real* low) noexcept nogil:
+    # alpha gamma 2^64
+    cdef real one = splat(alpha, 1.0), up = splat(alpha, 1.8446744073709552e+19)
+    alpha, gamma = (alpha * where_less(magnitude(alpha), magnitude(gamma), up, one),
+                    gamma * where_less(magnitude(alpha), magnitude(gamma), one, up))
+    return product(alpha, gamma, low)
+
+
+cdef inline real near_selu(real x, real alpha, real gamma) noexcept nogil:
+    # gamma alpha (e^x - 1)
+    cdef real c_low, c = near_factor(alpha, gamma, &c_low)
+    return steep_expm1(x, c, c_low) * splat(x, 5.421010862427522e-20)
+
+
+cdef inline real near_selu_backward(real grad, real x, real alpha, real gamma) noexcept nogil:
+    # grad gamma alpha e^x
+    cdef real low, c_low, c = near_factor(alpha, gamma, &c_low)
+    cdef real slope = exp_times_any(x, splat(x, 0.0), c, c_low, &low)
+    return grad * (slope + low) * splat(x, 5.421010862427522e-20)
+
+
 cdef inline real selu_scaled(real x, real alpha, real gamma) noexcept nogil:
     # gamma x where x > 0, else gamma alpha (e^x - 1)
-    cdef real c_low, y, zero = splat(x, 0.0)
+    cdef real c_low, y, zero = splat(x, 0.0), least = pick(x, -1e-30, -1e-290), small = pick(x, 1e-6, 1e-15)
     cdef real c = product(alpha, gamma, &c_low)
     c_low = finite(c_low)
     y = steep_expm1(x, c, c_low)
     # of an x of 0 both parts of the product have the sign of c, lest their sum lose it
     c_low = where_less(x, zero, c_low, with_sign(zero, c))
-    y = where_less(pick(x, -1e-30, -1e-290), x, tiny_scaled(x, c, c_low), y)
+    y = where_less(least, x, tiny_scaled(x, c, c_low), y)
+    if any_less(magnitude(c), small):
+        y = where_less(magnitude(c), small, where_less(least, x, y, near_selu(x, alpha, gamma)), y)
     if any_less(largest(x), magnitude(c)):
         y = where_less(largest(x), magnitude(c), far_selu(x, alpha, gamma), y)
     return where_less(zero, x, gamma * x, y)
@@ -229,11 +254,14 @@ cdef inline real selu_scaled(real x, real alpha, real gamma) noexcept nogil:
 
 cdef inline real selu_scaled_backward(real grad, real x, real alpha, real gamma) noexcept nogil:
     # grad gamma where x > 0, else grad gamma alpha e^x
-    cdef real c_low, low, y, zero = splat(x, 0.0)
+    cdef real c_low, low, y, zero = splat(x, 0.0), small = pick(x, 1e-34, 1e-303)
     cdef real c = product(alpha, gamma, &c_low)
     cdef int huge
     y = exp_times(at_most(x, zero), zero, x, c, finite(c_low), &low, &huge)
     y = grad * where_less(zero, x, gamma, y + low)
+    if any_less(magnitude(c), small) if SCALE2_IS_CHEAP else huge:  # which says there whether any c may be small, too
+        low = near_selu_backward(grad, at_most(x, zero), alpha, gamma)
+        y = where_less(zero, x, y, where_less(magnitude(c), small, low, y))
     if huge:
         c = where_less(zero, x, zero, magnitude(c))
         y = where_less(huge_factor(x), c, far_selu_backward(grad, x, alpha, gamma), y)
