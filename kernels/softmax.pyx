@@ -13,30 +13,30 @@ from libc.string cimport memcpy
 cimport numpy as np
 
 from .lanes cimport (
-    any_count, at_least, bits_f32, bits_f64, end_stream, f32x, f64x, fma, fold_products_f32, from_bits_f32,
+    F32_LANES, any_count, at_least, bits_f32, bits_f64, end_stream, f32x, f64x, fma, fold_products_f32, from_bits_f32,
     from_bits_f64, magnitude, real, splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64,
     widen_u8_u32, widen_u8_u64,
 )
-from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
 from .loops.reductions cimport (
     BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, SUMS, Pair, add_element, add_more_terms, add_plain_terms, add_products,
     element, fill as fill_registers, fold_block, largest_lane, map_bfloat16, map_block, map_from, map_row, merge_row,
     product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, FROM_MEMORY, GROUP, GROUP_BYTES, MOST_REGISTERS, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES,
-    SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
-    more_filled, narrowing, operations_of, row_by_row, row_machine, run_groups, short_kernel, taking_bfloat16,
-    with_all_rows, with_columns, with_short_rows, without_copies,
+    BFLOAT16_ROWS, FLOAT16_ROWS, FROM_MEMORY, GROUP, GROUP_BYTES, MOST_REGISTERS, NARROWED, ROW_BY_ROW, SHORT,
+    SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands, Operation, RowMachine, along_axis, group_kernel,
+    group_of, more_filled, narrowing, operations_of, row_by_row, row_machine, run_groups, short_kernel,
+    taking_bfloat16, taking_narrow_columns, with_all_rows, with_columns, with_short_rows, without_copies,
 )
 from .loops.partial_sums cimport prefetch
 from .loops.registers cimport LINE, PAGE, head, itemsize, just_behind, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
-    MOST_HALVES, MOST_LANES, add_column_products, collides, fold_column_products, halves, narrowed, narrowed_parts,
-    put_column_numbers, sum_column_terms, take_column_numbers,
+    APART, MOST_HALVES, MOST_LANES, add_column_products, collides, few_sum, fold_column_products, halves,
+    narrowed, narrowed_parts, put_column_numbers, sum_column_terms, take_column_numbers,
 )
 from .loops.short_rows cimport add_short, added_totals, fold_short, map_short, multiply_short, put_numbers
-from .loops.tiles cimport narrow_columns, take_row, widen_columns
+from .loops.tiles cimport narrow, narrow_columns, narrow_pair, take_row, widen, widen_columns
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport Columns, column_softmax, columns_of, set_register, set_scales
 from .rowwise.column_logs cimport few_columns
@@ -376,6 +376,8 @@ log_softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_s
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
     <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
     <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), SHORT + 1), WIDE)
+for backward in softmax_backward_gufunc, log_softmax_backward_gufunc:
+    taking_narrow_columns(backward, APART)
 
 
 include "parts/softmax_doors.pxi"

@@ -4,11 +4,13 @@ from ..lanes cimport (
     F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64,
     two_sum, wide_f32, wide_halves_f32,
 )
+from .dtypes cimport FLOAT32, Dtype
 from .operations cimport MOST_REGISTERS
 from .reductions cimport (
     FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, STRIP, add_exact_parts, add_strip, end_losses, halve_exactly,
 )
 from .registers cimport PAGE, load
+from .tiles cimport own_dtype, widen
 
 cdef extern from *:
     """
@@ -216,13 +218,16 @@ cdef inline void add_half_of_products(const char* x, Py_ssize_t x_stride, const 
         y += sizeof(f32x)
 
 
-cdef inline void wide_term(const real* like, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
-                           Py_ssize_t i, f64x* wide) noexcept nogil:
+cdef inline real term_at(Dtype dtype, const real* like, const char* x, Py_ssize_t x_stride, const char* y,
+                         Py_ssize_t y_stride, Py_ssize_t i) noexcept nogil:
     # element i of x, or its product with that of y, where there is one
-    cdef real term = load(<const real*>(x + i * x_stride))
-    if y != NULL:
-        term = term * load(<const real*>(y + i * y_stride))
-    wide_halves(term, wide)
+    cdef real term = widen(dtype, like, x + i * x_stride)
+    return term if y == NULL else term * widen(dtype, like, y + i * y_stride)
+
+
+cdef inline void wide_term(Dtype dtype, const real* like, const char* x, Py_ssize_t x_stride, const char* y,
+                           Py_ssize_t y_stride, Py_ssize_t i, f64x* wide) noexcept nogil:
+    wide_halves(term_at(dtype, like, x, x_stride, y, y_stride, i), wide)
 
 
 cdef inline void partial_sum(const real* like, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
@@ -230,10 +235,10 @@ cdef inline void partial_sum(const real* like, const char* x, Py_ssize_t x_strid
     # terms i, i + PARTS, ...
     cdef f64x wide[MOST_HALVES]
     cdef int half
-    wide_term(like, x, x_stride, y, y_stride, i, sum)
+    wide_term(own_dtype(like), like, x, x_stride, y, y_stride, i, sum)
     i += PARTS
     while i < n:
-        wide_term(like, x, x_stride, y, y_stride, i, wide)
+        wide_term(own_dtype(like), like, x, x_stride, y, y_stride, i, wide)
         for half in range(halves(like)):
             sum[half] = sum[half] + wide[half]
         i += PARTS
@@ -273,6 +278,54 @@ cdef inline void quarter_of_sum(const real* like, const char* x, Py_ssize_t x_st
             sum[half] = sum[half] + other[half]
 
 
+cdef inline void meeting_terms(Dtype dtype, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                               Py_ssize_t i, Py_ssize_t n, f64x* sum) noexcept nogil:
+    # of up to APART terms, i and that which it meets first
+    cdef f64x other[MOST_HALVES]
+    cdef int half
+    wide_term(dtype, <const f32x*>NULL, x, x_stride, y, y_stride, i, sum)
+    if i + 4 < n:
+        wide_term(dtype, <const f32x*>NULL, x, x_stride, y, y_stride, i + 4, other)
+        for half in range(HALVES):
+            sum[half] = sum[half] + other[half]
+
+
+cdef inline void add_few_terms(Dtype dtype, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                               Py_ssize_t n, f64x* totals) noexcept nogil:
+    # sum_column_terms of up to APART elements of a dtype that is computed in float32, in registers; a sum of -0 is -0
+    cdef f64x second[MOST_HALVES]
+    cdef f64x other[MOST_HALVES]
+    cdef int half
+    meeting_terms(dtype, x, x_stride, y, y_stride, 0, n, totals)
+    if n > 2:
+        meeting_terms(dtype, x, x_stride, y, y_stride, 2, n, other)
+        for half in range(HALVES):
+            totals[half] = totals[half] + other[half]
+    if n > 1:
+        meeting_terms(dtype, x, x_stride, y, y_stride, 1, n, second)
+        if n > 3:
+            meeting_terms(dtype, x, x_stride, y, y_stride, 3, n, other)
+            for half in range(HALVES):
+                second[half] = second[half] + other[half]
+        for half in range(HALVES):
+            totals[half] = totals[half] + second[half]
+
+
+cdef inline f32x few_sum(Dtype dtype, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                         Py_ssize_t n) noexcept nogil:
+    # the same, rounded to float32. A sum of two float32 is rounded the same whether or not it is float64 first.
+    cdef f64x totals[MOST_HALVES]
+    cdef f32x sum
+    if n > 2:
+        add_few_terms(dtype, x, x_stride, y, y_stride, n, totals)
+        sum = narrowed(&sum, totals)
+    else:
+        sum = term_at(dtype, &sum, x, x_stride, y, y_stride, 0)
+        if n > 1:
+            sum = sum + term_at(dtype, &sum, x, x_stride, y, y_stride, 1)
+    return splat_f32(0.0) + sum  # a sum of -0 alone is 0
+
+
 cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_stride, const char* y,
                                   Py_ssize_t y_stride, Py_ssize_t n, f64x* totals) noexcept nogil:
     # sums of x, or of x y, of a register of rows, in float64 and in the order of sum_terms
@@ -288,26 +341,21 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
         if n <= APART:  # in registers
             for i in range(APART):
                 if i < n:
-                    wide_term(like, x, x_stride, y, y_stride, i, sums + i)
+                    wide_term(own_dtype(like), like, x, x_stride, y, y_stride, i, sums + i)
         else:
             for i in range(APART):
                 four_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i)
         totals[0] = end_first(sums, 1, min(n, <Py_ssize_t>APART))
         return
-    if n <= APART:  # in registers
-        for i in range(4):
-            if i < n:
-                quarter_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i * MOST_HALVES)
+    if n <= APART:
+        add_few_terms(FLOAT32, x, x_stride, y, y_stride, n, sums)
     else:
-        for i in range(min(n, <Py_ssize_t>4)):
+        for i in range(4):
             quarter_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i * MOST_HALVES)
+        for half in range(count):
+            sums[half] = (sums[half] + sums[2 * MOST_HALVES + half]) + (
+                sums[MOST_HALVES + half] + sums[3 * MOST_HALVES + half])
     for half in range(count):
-        if n > 2:
-            sums[half] = sums[half] + sums[2 * MOST_HALVES + half]
-        if n > 3:
-            sums[MOST_HALVES + half] = sums[MOST_HALVES + half] + sums[3 * MOST_HALVES + half]
-        if n > 1:
-            sums[half] = sums[half] + sums[MOST_HALVES + half]
         totals[half] = splat_f64(0.0) + sums[half]  # a sum of -0 alone is 0
 
 
@@ -335,16 +383,11 @@ cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const 
                                       int registers, Py_ssize_t n, bint kept, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
     # Of up to 3 APART elements, partial sums meet as soon as there are two that do, or four if the first-level cache
-    # keeps so many columns: of more, so many would be read at once that they drove each other from the caches. Of up to
-    # APART elements no products meet in float32.
+    # keeps so many columns: of more, so many would be read at once that they drove each other from the caches. few_sum
+    # has those of up to APART elements, of which no products meet in float32.
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
     cdef Py_ssize_t i, k, left, first = 0, half_way = APART // 2
     cdef int width = registers * HALVES
-    if n <= APART:
-        for k in range(registers):
-            sum_column_terms(<const f32x*>NULL, x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n,
-                             totals + k * HALVES)
-        return
     if n <= 3 * APART and kept:
         add_half_of_products(x, x_stride, y, y_stride, registers, n, totals, True)
         add_half_of_products(x + x_stride, x_stride, y + y_stride, y_stride, registers, n - 1, totals, False)
@@ -438,7 +481,7 @@ cdef struct ColumnTerms:
 cdef inline void add_column_term(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
     cdef const ColumnTerms* own = <const ColumnTerms*>context
     cdef f64x term[1]
-    wide_term(like, own.x, own.x_stride, own.y, own.y_stride, i, term)
+    wide_term(own_dtype(like), like, own.x, own.x_stride, own.y, own.y_stride, i, term)
     sums[0] = sums[0] + term[0]
 
 

@@ -104,6 +104,7 @@ cdef struct Operation:
     int operands
     bint summed  # whether it adds up over its rows
     Py_ssize_t standing  # elements of a row from which on its kernel takes 16 bits where they stand; 0 for never
+    Py_ssize_t standing_columns  # elements up to which that for neighbouring rows takes them so; 0 for never
     bint narrows  # whether its kernel can write rows of more than SHORT bfloat16 where they go
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
@@ -146,6 +147,7 @@ cdef struct Pass:
     bint apart  # whether no output stands in the place of an input, so that rows may be computed twice
     Dtype dtype
     Py_ssize_t standing
+    Py_ssize_t standing_columns
     bint narrows
     int n_in
     int operands
@@ -299,6 +301,16 @@ cdef inline object taking_shorts(object gufunc):
     cdef int k
     for k in range(DTYPES):
         operation[k].standing = is_short(operation[k].dtype)
+    return gufunc
+
+
+cdef inline object taking_narrow_columns(object gufunc, Py_ssize_t most):
+    # the same function, whose kernel for neighbouring rows takes those of up to `most` elements of 16 bits where they
+    # stand, if BFLOAT16_ROWS or FLOAT16_ROWS says so
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].standing_columns = most if is_short(operation[k].dtype) else 0
     return gufunc
 
 

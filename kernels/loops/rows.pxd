@@ -282,17 +282,21 @@ cdef inline Py_ssize_t rows_before(const Pass* work, Py_ssize_t row, Py_ssize_t 
 
 
 cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t stop, char* tiles) noexcept nogil:
-    # how many rows from here on a kernel of neighbouring rows took. Where they are staged, operands that have tiles
-    # pass through them, where rows are neighbours too
+    # how many rows from here on a kernel of neighbouring rows took. Where they are staged, and it does not take them
+    # where they stand, operands that have tiles pass through them, where rows are neighbours too
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = width_of(work), lanes = lanes_of(work), rows, done, size = width * lanes, bytes_of_tile
-    cdef int registers = MOST_REGISTERS // 2
+    cdef int registers = MOST_REGISTERS // 2, manner = work.manner
+    cdef bint staged = work.staged
     cdef const Operand* one
     cdef int k
-    if work.staged or work.registers == 0:
-        bytes_of_tile = COLUMN_TILE * 4 if work.staged else SHORT_TILE * <Py_ssize_t>sizeof(double)
+    if work.n <= work.standing_columns:
+        staged = False
+        manner |= BFLOAT16_ROWS if work.dtype == BFLOAT16 else FLOAT16_ROWS
+    if staged or work.registers == 0:
+        bytes_of_tile = COLUMN_TILE * 4 if staged else SHORT_TILE * <Py_ssize_t>sizeof(double)
         registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(LINE // size, bytes_of_tile // (work.n * size)))
     elif work.registers == WIDE:
         registers = max(registers, <int>min(<Py_ssize_t>WIDE, WIDE_BYTES // (work.n * size)))
@@ -304,14 +308,14 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
         at[k], steps[k], strides[k] = place(work, one, row), one.step_q, one.stride
         if one.kind == c'v' and one.length == 0:
             at[k] = NULL
-        if work.staged and one.kind == c'r' and one.tiled:
+        if staged and one.kind == c'r' and one.tiled:
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:
                 take_across(work, at[k], place(work, one, row), one.stride, rows)
-    done = by_registers(work, at, steps, strides, rows, registers, lanes, work.manner)
+    done = by_registers(work, at, steps, strides, rows, registers, lanes, manner)
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
-        if work.staged and one.kind == c'r' and one.tiled:
+        if staged and one.kind == c'r' and one.tiled:
             put_across(work, place(work, one, row), one.stride, tiles + one.offset, rows, done)
     return done
 
@@ -635,6 +639,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     cdef int k
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
     work.standing, work.narrows = operation.standing, operation.narrows
+    work.standing_columns = operation.standing_columns
     work.all_rows = <all_rows_kernel>operation.all_rows
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.turned, work.filled, work.registers = operation.turned, operation.filled, operation.registers

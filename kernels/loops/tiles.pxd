@@ -51,6 +51,15 @@ cdef inline void narrow(Dtype dtype, char* y, real x) noexcept nogil:
     store(<real*>y, x)
 
 
+cdef inline void narrow_pair(Dtype dtype, char* y, real x, real next) noexcept nogil:
+    if real is f32x:
+        if dtype == BFLOAT16:
+            store_bfloat16_pair(<uint16_t*>y, x, next)
+            return
+    narrow(dtype, y, x)
+    narrow(dtype, y + lanes(&x) * size_of(dtype), next)
+
+
 cdef inline bint direct(Dtype dtype, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
     # whether a kernel may take a row where it stands
     return not is_short(dtype) and (stride == size_of(dtype) or n <= 1)
@@ -76,7 +85,7 @@ cdef inline Py_ssize_t narrow_registers(Dtype dtype, char* y, const real* tile, 
     cdef Py_ssize_t i = 0
     if real is f32x:
         while dtype == BFLOAT16 and i + 2 * lanes(tile) <= n:
-            store_bfloat16_pair(<uint16_t*>y + i, load(skip(tile, i)), load(skip(tile, i + lanes(tile))))
+            narrow_pair(BFLOAT16, y + i * size_of(BFLOAT16), load(skip(tile, i)), load(skip(tile, i + lanes(tile))))
             i += 2 * lanes(tile)
     while i + lanes(tile) <= n:
         narrow(dtype, y + i * size_of(dtype), load(skip(tile, i)))
@@ -148,10 +157,9 @@ cdef inline void widen_across(Dtype dtype, real* tile, const char* x, Py_ssize_t
 
 cdef inline void narrow_across_of(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t rows,
                                   Py_ssize_t done, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, k, width = lanes(tile)
+    cdef Py_ssize_t i
     for i in range(n):
-        for k in range(done // width):
-            narrow(dtype, y + i * stride + k * width * size_of(dtype), load(skip(tile, i * rows + k * width)))
+        narrow_registers(dtype, y + i * stride, skip(tile, i * rows), done)
 
 
 cdef inline void narrow_across(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t rows,

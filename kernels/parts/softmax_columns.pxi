@@ -146,12 +146,15 @@ cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps
     return True
 
 
+cdef inline real slope_of(bint logged, real grad, real y, real sum, real sign) noexcept nogil:
+    # of softmax, or if `logged` of log_softmax, whose sums are negative
+    return fma(exp(y), sum, grad) if logged else y * ((grad - sum) * sign)
+
+
 cdef inline void put_slopes(bint logged, bint streamed, const char* grad, Py_ssize_t grad_stride, const char* y,
                             Py_ssize_t y_stride, char* found, Py_ssize_t stride, const real* sum, real sign,
                             int registers, Py_ssize_t n) noexcept nogil:
-    # of softmax, or if `logged` of log_softmax, whose sums are negative
     cdef Py_ssize_t _i, place, ahead = registers * sizeof(real)
-    cdef real own
     cdef int k
     for _i in range(n):
         for k in range(registers):
@@ -159,15 +162,49 @@ cdef inline void put_slopes(bint logged, bint streamed, const char* grad, Py_ssi
             if streamed:  # the next rows are read meanwhile
                 prefetch(<uintptr_t>grad + ahead + place)
                 prefetch(<uintptr_t>y + ahead + place)
-            own = load(<const real*>(y + place))
-            if logged:
-                own = fma(exp(own), sum[k], load(<const real*>(grad + place)))
-            else:
-                own = own * ((load(<const real*>(grad + place)) - sum[k]) * sign)
-            put_column(streamed, <real*>(found + place), own)
+            put_column(streamed, <real*>(found + place), slope_of(
+                logged, load(<const real*>(grad + place)), load(<const real*>(y + place)), sum[k], sign))
         grad, y, found = grad + grad_stride, y + y_stride, found + stride
     if streamed:
         end_stream()
+
+
+cdef inline f32x narrow_slope(Dtype dtype, bint logged, const char* grad, const char* y, f32x sum,
+                              f32x sign) noexcept nogil:
+    return slope_of(logged, widen(dtype, &sum, grad), widen(dtype, &sum, y), sum, sign)
+
+
+cdef inline void put_narrow_slopes(Dtype dtype, bint logged, char** at, const Py_ssize_t* strides, int result,
+                                   f32x sign, int registers, Py_ssize_t n) noexcept nogil:
+    # sums and results of rows of up to APART elements of 16 bits, where they stand
+    cdef f32x sum[MOST_REGISTERS]
+    cdef Py_ssize_t _i, place, width = F32_LANES * size_of(dtype)
+    cdef Py_ssize_t grad_stride = strides[0], y_stride = strides[1], stride = strides[result]
+    cdef const char* grad
+    cdef const char* y
+    cdef char* found
+    cdef int k, some, first = 0
+    while first < registers:
+        some = min(registers - first, <int>MOST_REGISTERS)
+        grad, y, found = at[0] + first * width, at[1] + first * width, at[result] + first * width
+        for k in range(some):
+            place = k * width
+            sum[k] = few_sum(dtype, grad + place, grad_stride, NULL if logged else y + place, y_stride, n)
+            if logged:
+                sum[k] = -sum[k]
+        for _i in range(n):
+            k = 0
+            while k + 2 <= some:
+                place = k * width
+                narrow_pair(dtype, found + place,
+                            narrow_slope(dtype, logged, grad + place, y + place, sum[k], sign),
+                            narrow_slope(dtype, logged, grad + place + width, y + place + width, sum[k + 1], sign))
+                k += 2
+            if k < some:
+                place = k * width
+                narrow(dtype, found + place, narrow_slope(dtype, logged, grad + place, y + place, sum[k], sign))
+            grad, y, found = grad + grad_stride, y + y_stride, found + stride
+        first += some
 
 
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
@@ -184,6 +221,13 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
     if steps[2] != 0:
         return False
     sign = splat(sign, (<const double*>at[2])[0])
+    if real is f32x:
+        if manner & BFLOAT16_ROWS:
+            put_narrow_slopes(BFLOAT16, False, at, strides, 3, sign, registers, n)
+            return True
+        if manner & FLOAT16_ROWS:
+            put_narrow_slopes(FLOAT16, False, at, strides, 3, sign, registers, n)
+            return True
     # columns at distances of pages meet in the first-level cache, and those of y meet them too unless it stands apart
     apart = RUN <= (<uintptr_t>grad - <uintptr_t>y) % PAGE <= PAGE - RUN
     kept = n <= MEDIUM and not collides(grad_stride, n // 3 if apart else n)
@@ -192,10 +236,15 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
     while first < registers:
         count, place = min(registers - first, <int>MOST_REGISTERS), first * sizeof(real)
         if real is f32x:
-            fold_column_products(grad + place, grad_stride, y + place, y_stride, count, n, kept, sums)
+            if n <= APART:
+                for k in range(count):
+                    sum[first + k] = few_sum(FLOAT32, grad + place + k * sizeof(real), grad_stride,
+                                             y + place + k * sizeof(real), y_stride, n)
+            else:
+                fold_column_products(grad + place, grad_stride, y + place, y_stride, count, n, kept, sums)
         else:
             add_column_products(grad + place, grad_stride, y + place, y_stride, count, n, sums)
-        for k in range(count):
+        for k in range(0 if real is f32x and n <= APART else count):
             sum[first + k] = narrowed(like, sums + k * halves(like))
         first += count
         if first < registers and first - done < most:
@@ -220,6 +269,13 @@ cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssi
     cdef const char* y = at[1]
     cdef char* found = at[2]
     cdef int k
+    if real is f32x:
+        if manner & BFLOAT16_ROWS:
+            put_narrow_slopes(BFLOAT16, True, at, strides, 2, sum[0], registers, n)
+            return True
+        if manner & FLOAT16_ROWS:
+            put_narrow_slopes(FLOAT16, True, at, strides, 2, sum[0], registers, n)
+            return True
     for k in range(registers):
         sum_column_terms(like, grad + k * sizeof(real), grad_stride, NULL, 0, n, total)
         sum[k] = -narrowed(like, total)
