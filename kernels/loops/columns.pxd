@@ -4,7 +4,7 @@ from ..lanes cimport (
     F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64,
     two_sum, wide_f32, wide_halves_f32,
 )
-from .dtypes cimport FLOAT32, Dtype
+from .dtypes cimport Dtype
 from .operations cimport MOST_REGISTERS
 from .reductions cimport (
     FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, STRIP, add_exact_parts, add_strip, end_losses, halve_exactly,
@@ -347,15 +347,20 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
                 four_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i)
         totals[0] = end_first(sums, 1, min(n, <Py_ssize_t>APART))
         return
-    if n <= APART:
-        add_few_terms(FLOAT32, x, x_stride, y, y_stride, n, sums)
-    else:
+    if n <= APART:  # in registers
         for i in range(4):
+            if i < n:
+                quarter_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i * MOST_HALVES)
+    else:
+        for i in range(min(n, <Py_ssize_t>4)):
             quarter_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i * MOST_HALVES)
-        for half in range(count):
-            sums[half] = (sums[half] + sums[2 * MOST_HALVES + half]) + (
-                sums[MOST_HALVES + half] + sums[3 * MOST_HALVES + half])
     for half in range(count):
+        if n > 2:
+            sums[half] = sums[half] + sums[2 * MOST_HALVES + half]
+        if n > 3:
+            sums[MOST_HALVES + half] = sums[MOST_HALVES + half] + sums[3 * MOST_HALVES + half]
+        if n > 1:
+            sums[half] = sums[half] + sums[MOST_HALVES + half]
         totals[half] = splat_f64(0.0) + sums[half]  # a sum of -0 alone is 0
 
 
@@ -383,11 +388,16 @@ cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const 
                                       int registers, Py_ssize_t n, bint kept, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
     # Of up to 3 APART elements, partial sums meet as soon as there are two that do, or four if the first-level cache
-    # keeps so many columns: of more, so many would be read at once that they drove each other from the caches. few_sum
-    # has those of up to APART elements, of which no products meet in float32.
+    # keeps so many columns: of more, so many would be read at once that they drove each other from the caches. Of up to
+    # APART elements no products meet in float32.
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
     cdef Py_ssize_t i, k, left, first = 0, half_way = APART // 2
     cdef int width = registers * HALVES
+    if n <= APART:
+        for k in range(registers):
+            sum_column_terms(<const f32x*>NULL, x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n,
+                             totals + k * HALVES)
+        return
     if n <= 3 * APART and kept:
         add_half_of_products(x, x_stride, y, y_stride, registers, n, totals, True)
         add_half_of_products(x + x_stride, x_stride, y + y_stride, y_stride, registers, n - 1, totals, False)
