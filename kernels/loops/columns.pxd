@@ -388,16 +388,11 @@ cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const 
                                       int registers, Py_ssize_t n, bint kept, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
     # Of up to 3 APART elements, partial sums meet as soon as there are two that do, or four if the first-level cache
-    # keeps so many columns: of more, so many would be read at once that they drove each other from the caches. Of up to
-    # APART elements no products meet in float32.
+    # keeps so many columns: of more, so many would be read at once that they drove each other from the caches. few_sum
+    # has those of up to APART elements, of which no products meet in float32.
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
     cdef Py_ssize_t i, k, left, first = 0, half_way = APART // 2
     cdef int width = registers * HALVES
-    if n <= APART:
-        for k in range(registers):
-            sum_column_terms(<const f32x*>NULL, x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n,
-                             totals + k * HALVES)
-        return
     if n <= 3 * APART and kept:
         add_half_of_products(x, x_stride, y, y_stride, registers, n, totals, True)
         add_half_of_products(x + x_stride, x_stride, y + y_stride, y_stride, registers, n - 1, totals, False)

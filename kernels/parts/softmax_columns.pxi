@@ -4,7 +4,6 @@
 cdef enum:
     MEDIUM = 24  # elements of a row, up to which RUN bytes of each are found in the first-level cache again
     RUN = 1024
-    QUICK = 4  # elements of a row of float32, up to which it pays to add them without writing partial sums
 
 
 cdef inline bint past_caches(int manner, const void* x, const void* other, const void* y,
@@ -237,7 +236,7 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
     while first < registers:
         count, place = min(registers - first, <int>MOST_REGISTERS), first * sizeof(real)
         if real is f32x:
-            if n <= QUICK:
+            if n <= APART:
                 for k in range(count):
                     sum[first + k] = few_sum(FLOAT32, grad + place + k * sizeof(real), grad_stride,
                                              y + place + k * sizeof(real), y_stride, n)
@@ -245,7 +244,7 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
                 fold_column_products(grad + place, grad_stride, y + place, y_stride, count, n, kept, sums)
         else:
             add_column_products(grad + place, grad_stride, y + place, y_stride, count, n, sums)
-        for k in range(0 if real is f32x and n <= QUICK else count):
+        for k in range(0 if real is f32x and n <= APART else count):
             sum[first + k] = narrowed(like, sums + k * halves(like))
         first += count
         if first < registers and first - done < most:
