@@ -268,8 +268,6 @@ def test_errors_name_the_position():
     target[1, 2] = 4
     with pytest.raises(ValueError, match=r"target\[1, 2\] is 4; expected 0 to 3"):
         lw.cross_entropy(logits, target)
-    with pytest.raises(ValueError, match=r"target\[0, 0\] is 0; there is no class in logits of shape \(2, 3, 0\)"):
-        lw.cross_entropy(logits[:, :, :0], target)
     target[1, 2] = -1
     with pytest.raises(ValueError, match=r"target\[1, 2\] is -1"):
         lw.cross_entropy_with_grad(logits, target)

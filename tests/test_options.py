@@ -204,3 +204,9 @@ def test_softplus_agrees_with_torch(beta, threshold):
     np.testing.assert_allclose(lw.softplus(values, beta, threshold=threshold), y.detach().numpy(), rtol=1e-14)
     slope = lw.softplus_backward(np.ones_like(values), values, beta, threshold=threshold)
     np.testing.assert_allclose(slope, x.grad.numpy(), rtol=1e-13)
+
+
+
+def test_a_class_where_there_is_none():
+    with pytest.raises(ValueError, match=r"target\[0\] is 2; there is no class in logits of shape \(3, 0\)"):
+        lw.cross_entropy(np.zeros((3, 0)), np.array([2, 0, 1]))
