@@ -21,22 +21,16 @@ cdef inline real elu(real x, real alpha) noexcept nogil:
     return where_less(splat(x, 0.0), x, x, h)
 
 
-cdef inline real exp_times_huge(real t, real t_low, real c, real c_low, real* low) noexcept nogil:
-    # exp_times_any of a quarter of c, lest c e^r overflow
+cdef inline real exp_times_any(real t, real t_low, real c, real c_low, bint huge, real* low) noexcept nogil:
+    # c e^(t + t_low), 0 from -200 (-1500) down for any c; from a quarter of c if it is `huge`, lest c e^r overflow
     cdef real e, e_low, sum, n, quarter = splat(t, 0.25)
-    e = early_exp_of_pair(at_least(t, pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
-    e = pair_product(e, e_low, c * quarter, c_low * quarter, &e_low)
-    n = whole(sum) + splat(t, 2.0)
-    low[0] = finite(ldexp(e_low, n))
-    return ldexp(e, n)
-
-
-cdef inline real exp_times_any(real t, real t_low, real c, real c_low, real* low) noexcept nogil:
-    # c e^(t + t_low), which is 0 from -200 (-1500) down for any c
-    cdef real e, e_low, sum, n
+    if huge:
+        c, c_low = c * quarter, c_low * quarter
     e = early_exp_of_pair(at_least(t, pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
     e = pair_product(e, e_low, c, c_low, &e_low)  # before 2^n, which may leave the low part no digits
     n = whole(sum)
+    if huge:
+        n = n + splat(t, 2.0)
     low[0] = finite(ldexp(e_low, n))
     return ldexp(e, n)
 
@@ -50,13 +44,13 @@ cdef inline real exp_times(real t, real t_low, real far, real c, real c_low, rea
     cdef real e, e_low, sum, power
     if SCALE2_IS_CHEAP:
         huge[0] = any_less(huge_factor(c), magnitude(c))
-        return exp_times_any(t, t_low, c, c_low, low)
+        return exp_times_any(t, t_low, c, c_low, False, low)
     huge[0] = 0
     e = early_exp_of_pair(t, t_low, &e_low, &sum)
     e = pair_product(e, e_low, c, c_low, &e_low)
     if any_less(far, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
         huge[0] = 1
-        e = exp_times_any(t, t_low, c, c_low, &e_low)
+        e = exp_times_any(t, t_low, c, c_low, False, &e_low)
     else:
         power = power2_of_sum(sum, 0)
         e = e * power
@@ -81,7 +75,7 @@ cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
     cdef real e = exp_times(t, zero, x, alpha, zero, &y_low, &huge)
     low[0] = y_low
     if huge:
-        y = exp_times_huge(t, zero, alpha, zero, &y_low)
+        y = exp_times_any(t, zero, alpha, zero, True, &y_low)
         low[0] = where_less(huge_factor(alpha), magnitude(alpha), y_low, low[0])
         e = where_less(huge_factor(alpha), magnitude(alpha), y, e)
     low[0] = where_less(zero, x, zero, low[0])
@@ -232,7 +226,7 @@ cdef inline real near_selu(real x, real alpha, real gamma) noexcept nogil:
 cdef inline real near_selu_backward(real grad, real x, real alpha, real gamma) noexcept nogil:
     # grad gamma alpha e^x
     cdef real low, c_low, c = near_factor(alpha, gamma, &c_low)
-    cdef real slope = exp_times_any(x, splat(x, 0.0), c, c_low, &low)
+    cdef real slope = exp_times_any(x, splat(x, 0.0), c, c_low, False, &low)
     return grad * (slope + low) * splat(x, 5.421010862427522e-20)
 
 
