@@ -27,8 +27,8 @@ from .loops.reductions cimport (
 )
 from .loops.operations cimport (
     GROUP, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_SHORT, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE,
-    Operands, along_axis, group_kernel, group_of, row_by_row, run_groups, short_kernel, whole_as_they_stand,
-    with_all_rows, with_columns, with_short_rows, without_copies,
+    Operands, along_axis, group_kernel, group_of, row_by_row, run_groups, short_kernel, with_all_rows,
+    with_columns, with_short_rows, without_copies,
 )
 from .loops.short_rows cimport add_short, added_totals, map_short
 from .rowwise.column_exponentials cimport (
@@ -266,35 +266,35 @@ cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logits, target, label_smoothing, z_loss -> loss"),
     <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
     <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112), MOST_REGISTERS)
-cross_entropy_with_grad_gufunc = whole_as_they_stand(with_all_rows(row_by_row(with_columns(with_short_rows(along_axis(
+cross_entropy_with_grad_gufunc = with_all_rows(row_by_row(with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x]),
     <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 32 if F32_LANES == 8 else 112)),
-    <void*>all_gradients, NULL), 32)
+    <void*>all_gradients, NULL, 32)
 weighted_cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss"),
     <void*>short_weighted_loss_kernel[f32x], <void*>short_weighted_loss_kernel[f64x]),
     <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], 112), MOST_REGISTERS)
-weighted_cross_entropy_with_grad_gufunc = whole_as_they_stand(with_all_rows(with_columns(with_short_rows(along_axis(
+weighted_cross_entropy_with_grad_gufunc = with_all_rows(with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",
     b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_weighted_gradient_kernel[f32x], <void*>short_weighted_gradient_kernel[f64x]),
     <void*>weighted_gradient_columns[f32x], <void*>weighted_gradient_columns[f64x], 32),
-    <void*>all_weighted_gradients, NULL), 32)
+    <void*>all_weighted_gradients, NULL, 32)
 probable_cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
     b"logits, probabilities, weight, label_smoothing, z_loss -> loss"),
     <void*>short_probable_loss_kernel[f32x], <void*>short_probable_loss_kernel[f64x]),
     <void*>probable_loss_columns, NULL, 112)
-probable_cross_entropy_with_grad_gufunc = whole_as_they_stand(with_all_rows(with_columns(with_short_rows(along_axis(
+probable_cross_entropy_with_grad_gufunc = with_all_rows(with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
     b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_probable_gradient_kernel[f32x], <void*>short_probable_gradient_kernel[f64x]),
-    <void*>probable_gradient_columns, NULL, 32 if F32_LANES == 8 else 56), <void*>all_probable_gradients, NULL), 32)
+    <void*>probable_gradient_columns, NULL, 32 if F32_LANES == 8 else 56), <void*>all_probable_gradients, NULL, 32)
 
 
 cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:

@@ -98,7 +98,7 @@ cdef struct Operation:
     void* column_kernel  # NULL where there is none
     Py_ssize_t turned  # elements of a row up to which it pays to turn rows for that kernel, TURNED at most
     Py_ssize_t filled  # the same of rows that copies fill up, MOST_FILLED at most
-    Py_ssize_t whole  # elements from which on rows of whole registers are for other kernels, not turned; or 0
+    Py_ssize_t whole  # elements from which on rows of whole registers are for all_rows, not turned; or 0
     Dtype dtype
     int n_in
     int operands
@@ -228,12 +228,14 @@ cdef inline object with_short_rows(object gufunc, void* float32, void* float64):
     return gufunc
 
 
-cdef inline object with_all_rows(object gufunc, void* float32, void* float64):
-    # the same function, with kernels that take all rows in one call
+cdef inline object with_all_rows(object gufunc, void* float32, void* float64, Py_ssize_t whole=0):
+    # The same function, with kernels that take all rows in one call. Rows of whole registers, of `whole` elements and
+    # more, are for these and not turned, unless it is 0.
     cdef Operation* operation = <Operation*>operations_of(gufunc)
     cdef int k
     for k in range(DTYPES):
         operation[k].all_rows = float64 if operation[k].dtype == FLOAT64 else float32
+        operation[k].whole = whole
     return gufunc
 
 
@@ -246,15 +248,6 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
         operation[k].filled = min(operation[k].turned, <Py_ssize_t>FILLED)
-    return gufunc
-
-
-cdef inline object whole_as_they_stand(object gufunc, Py_ssize_t least):
-    # the same function, which has a faster kernel than that for rows of whole registers, from so many elements on
-    cdef Operation* operation = <Operation*>operations_of(gufunc)
-    cdef int k
-    for k in range(DTYPES):
-        operation[k].whole = least
     return gufunc
 
 
