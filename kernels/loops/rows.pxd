@@ -80,6 +80,11 @@ cdef inline bint is_tiled_row(const Operand* one) noexcept nogil:
     return one.kind == c'r' and one.tiled
 
 
+cdef inline int rows_of_shorts(const Pass* work) noexcept nogil:
+    # what tells a kernel that rows of 16 bits stand where it takes them
+    return BFLOAT16_ROWS if work.dtype == BFLOAT16 else FLOAT16_ROWS
+
+
 cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
@@ -116,7 +121,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     work.manner = (STREAMED if streamed and not stand else 0) | (FROM_MEMORY if large else 0) | (
         NARROWED if narrowed else 0)
     if stand:
-        work.manner |= BFLOAT16_ROWS if work.dtype == BFLOAT16 else FLOAT16_ROWS
+        work.manner |= rows_of_shorts(work)
     work.height = 1 if varying else work.rows if not rows_tiled else TILE if transposed or n <= SHORT else work.group
     if rows_tiled and not varying and (0 < n <= work.turned or work.whole):  # several registers of rows
         work.height = max(<Py_ssize_t>TILE, COLUMN_TILE // n // TILE * TILE)
@@ -294,7 +299,7 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
     cdef int k
     if work.n <= work.standing_columns:
         staged = False
-        manner |= BFLOAT16_ROWS if work.dtype == BFLOAT16 else FLOAT16_ROWS
+        manner |= rows_of_shorts(work)
     if staged or work.registers == 0:
         bytes_of_tile = COLUMN_TILE * 4 if staged else SHORT_TILE * <Py_ssize_t>sizeof(double)
         registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(LINE // size, bytes_of_tile // (work.n * size)))

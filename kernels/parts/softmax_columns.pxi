@@ -207,6 +207,16 @@ cdef inline void put_narrow_slopes(Dtype dtype, bint logged, char** at, const Py
         first += some
 
 
+cdef inline bint has_put_narrow(bint logged, char** at, const Py_ssize_t* strides, int result, f32x sign,
+                                int registers, Py_ssize_t n, int manner) noexcept nogil:
+    # put_narrow_slopes of the dtype that stands there, if one does
+    if manner & BFLOAT16_ROWS:
+        put_narrow_slopes(BFLOAT16, logged, at, strides, result, sign, registers, n)
+    elif manner & FLOAT16_ROWS:
+        put_narrow_slopes(FLOAT16, logged, at, strides, result, sign, registers, n)
+    return manner & (BFLOAT16_ROWS | FLOAT16_ROWS) != 0
+
+
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                    Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef f64x sums[MOST_LANES]
@@ -222,11 +232,7 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
         return False
     sign = splat(sign, (<const double*>at[2])[0])
     if real is f32x:
-        if manner & BFLOAT16_ROWS:
-            put_narrow_slopes(BFLOAT16, False, at, strides, 3, sign, registers, n)
-            return True
-        if manner & FLOAT16_ROWS:
-            put_narrow_slopes(FLOAT16, False, at, strides, 3, sign, registers, n)
+        if has_put_narrow(False, at, strides, 3, sign, registers, n, manner):
             return True
     # columns at distances of pages meet in the first-level cache, and those of y meet them too unless it stands apart
     apart = RUN <= (<uintptr_t>grad - <uintptr_t>y) % PAGE <= PAGE - RUN
@@ -270,11 +276,7 @@ cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssi
     cdef char* found = at[2]
     cdef int k
     if real is f32x:
-        if manner & BFLOAT16_ROWS:
-            put_narrow_slopes(BFLOAT16, True, at, strides, 2, sum[0], registers, n)
-            return True
-        if manner & FLOAT16_ROWS:
-            put_narrow_slopes(FLOAT16, True, at, strides, 2, sum[0], registers, n)
+        if has_put_narrow(True, at, strides, 2, sum[0], registers, n, manner):
             return True
     for k in range(registers):
         sum_column_terms(like, grad + k * sizeof(real), grad_stride, NULL, 0, n, total)
