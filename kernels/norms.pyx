@@ -29,7 +29,7 @@ from .loops.reductions cimport (
     sum_either, sum_long_block, sum_row, sum_values, take, take_of, tree, wide, with_losses,
 )
 from .loops.operations cimport (
-    ALL, FROM_MEMORY, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis,
+    BEGINS, FROM_MEMORY, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis,
     group_kernel, group_of, loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel,
     with_all_rows, with_short_rows,
 )
@@ -316,7 +316,7 @@ cdef void backward_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
     cdef int rstd = 4 if centred else 3
     cdef Py_ssize_t r
     group.weight, group.grad_weight, group.grad_bias = p[0][2], p[0][rstd + 2], p[0][rstd + 3] if centred else NULL
-    group.alone, group.rows, group.n, group.centred = manner & ALL, rows, n, centred
+    group.alone, group.rows, group.n, group.centred = manner & BEGINS, rows, n, centred
     group.from_memory = manner & FROM_MEMORY
     group.streamed = manner & STREAMED and n * itemsize(like) >= STREAMED_BYTES
     for r in range(rows):

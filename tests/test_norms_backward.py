@@ -271,6 +271,23 @@ def test_small_rows_are_not_lost_beside_a_large_one(count, n):
         assert error(of_weight, exact * x[0], "float32") <= bound("rms_norm_backward", "float32")
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("count", [5, 8, 20, 65, 69, 77, 130, 150])
+@pytest.mark.parametrize("n", [40, 300, 1000, 1100])
+def test_each_row_is_added_once_however_few_are_left_for_the_last_sums(dtype, count, n):
+    # nor does anything of the sums before meet theirs
+    x, grad = rows(dtype, n, count=count), np.abs(rows(dtype, n, count=count, seed=1))
+    weight = np.ones(n, dtype)
+    exact = grad.sum(0, dtype=np.float64)
+    for given in (x, grad), (np.asfortranarray(x), np.asfortranarray(grad)):
+        _, of_weight, of_bias = lw.layer_norm_backward(given[1], given[0], weight, weight)
+        np.testing.assert_allclose(of_bias, exact, rtol=8 * np.finfo(of_bias.dtype).eps)
+        assert lw.layer_norm_backward(given[1], given[0], weight)[1].tobytes() == of_weight.tobytes()
+        normed = lw.layer_norm(x.astype(np.float64))
+        scale = np.abs(grad * normed).sum(0)
+        assert np.all(np.abs(of_weight - (grad * normed).sum(0)) <= 16 * np.finfo(of_weight.dtype).eps * scale)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("count", "n"), [(4, 40), (6, 300), (21, 40), (21, 300), (35, 1000), (70, 1100)])
 def test_the_order_of_sums_over_rows_follows_from_the_shape(dtype, count, n):

@@ -40,8 +40,8 @@ cdef enum:
 #   s  one float64 per row
 #   i  one int64 per row
 #   a  an output that is a sum over all rows, element by element, in the precision of the computation. A kernel adds its
-#      rows to sums in that precision, which are 0 at first; those of float32 are added in float64 every few rows. Where
-#      the flag ALL says that it has all rows at once, it writes the results themselves
+#      rows to sums in that precision, or, where the flag BEGINS says so, writes those of its first group; sums of a few
+#      rows in float32 are added in float64. Where one group has all rows, its sums are the results
 #   c  a context: what else a kernel has to know, by one pointer for all rows
 # And of functions of whole matrices, whose loops deal with dtypes and strides themselves:
 #   m  a matrix, rows of examples, in the dtype of the loop
@@ -51,7 +51,7 @@ cdef enum:
 cdef enum:
     # flags that tell a kernel how to write its outputs
     STREAMED = 1  # past the caches
-    ALL = 2  # sums over rows as results, since these are all rows
+    BEGINS = 2  # sums over rows, whatever stands there, instead of adding to it
     BFLOAT16_ROWS = 4  # as bfloat16, which rows of inputs are too, where they stand
     FROM_MEMORY = 8  # one row after the other, since no cache holds them all, and memory is written fastest in order
     ROW_BY_ROW = 16  # to rows where they stand, though inputs are turned
@@ -342,6 +342,7 @@ cdef inline void run_groups(group_kernel kernel, short_kernel shorts, char** at,
             refused = first + SHORT_ROWS
             if shorts(NULL, <char**>p[0], steps, n, manner):
                 first = refused
+                manner &= ~BEGINS
                 continue
         count = min(group, rows - first)
         for k in range(operands):  # operand after operand, of which there are few: not laid out for all there can be
@@ -350,4 +351,5 @@ cdef inline void run_groups(group_kernel kernel, short_kernel shorts, char** at,
                 own[row * MAX_ROW_OPERANDS] = one
                 one += steps[k]
         kernel(NULL, p, count, n, threads, manner)
+        manner &= ~BEGINS
         first += count

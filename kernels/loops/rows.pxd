@@ -11,16 +11,17 @@ cimport numpy as np
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f32,
-    load_f64, real, splat_f32, splat_f64, store_f32, store_f64, two_sum,
+    load_f64, real, store_f32, store_f64, two_sum,
 )
 from .columns cimport HALVES, MOST_HALVES, collides, wide_halves
 from .dtypes cimport BFLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, FLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS,
-    MOST_TURNED, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand,
-    Operands, Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    BEGINS, BFLOAT16_ROWS, FLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED,
+    MOST_REGISTERS, MOST_TURNED, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED,
+    TURNED_TILE, WIDE, Operand, Operands, Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of,
+    run_groups, short_kernel,
 )
-from .reductions cimport Pair, add_compensated, with_losses
+from .reductions cimport Pair, add_compensated, put_wide, with_losses
 from .registers cimport LINE, PAGE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (
@@ -46,6 +47,8 @@ cdef enum:
     BRIEF = 8  # elements of a row, up to which twice as many registers of rows keep the processor busy
     COLUMN_TILE = 2048  # elements of neighbouring rows that are staged, or a cache line of rows, if that is more
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
+    PADDED = 256  # elements of a row from which on each output's sums begin with a cache line, since it takes longer to
+    # add to a register across two lines
     FEWEST = 5  # rows from which on it pays to fill a register of rows with copies
     MANY = 13  # and that are three calls of other kernels
 
@@ -69,7 +72,7 @@ cdef inline void set_sums(Pass* work, bint adjacent, int outputs) noexcept nogil
     # those of all `outputs`, wanted or not, so that the order of a sum does not depend on what else is wanted.
     cdef Py_ssize_t most, width = 16 if work.dtype == FLOAT64 else 8  # of a sum, with its rounding errors
     if adjacent and 0 < work.rows <= GROUP:
-        work.manner |= ALL
+        work.manner |= BEGINS
         work.chunk, work.chunks, work.n_sums = work.rows, 1, 0
         return
     most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (width * max(outputs * work.n, 1))))
@@ -394,32 +397,32 @@ cdef inline Py_ssize_t move_on(const Pass* work, char** at, const Py_ssize_t* st
     return rows
 
 
-cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows,
-                          int threads) noexcept nogil:
+cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows, int threads,
+                          int manner) noexcept nogil:
     # rows at equal distances, where a kernel can take them
     cdef Py_ssize_t taken, n = work.n
     while 0 < n <= work.turned and rows >= F32_LANES > 1:  # a register of one lane is a row already
         taken = run_turned(work, at, step, rows)
         if taken == 0:
             taken = F32_LANES
-            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, 4, threads, work.manner)
+            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, 4, threads, manner)
         rows -= move_on(work, at, step, taken)
     if FEWEST <= rows < F32_LANES and rows != SHORT_ROWS and 0 < n <= (
             min(work.turned, MOST_FILLED) if rows >= MANY else work.filled) and run_filled(work, at, step, rows):
         return
     if work.all_rows != NULL:
-        taken = work.all_rows(NULL, at, step, rows, n, work.manner)
+        taken = work.all_rows(NULL, at, step, rows, n, manner)
         while 0 <= taken < rows:
             rows -= move_on(work, at, step, taken)
             taken = min(rows, SHORT_ROWS)  # the first of these is for the other kernels
             run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, width_of(work), threads,
-                       work.manner)
+                       manner)
             rows -= move_on(work, at, step, taken)
-            taken = work.all_rows(NULL, at, step, rows, n, work.manner)
+            taken = work.all_rows(NULL, at, step, rows, n, manner)
         if taken >= 0:
             return
     run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, width_of(work), threads,
-               work.manner)
+               manner)
 
 
 cdef inline void add_wide(double* sums, f32x x, bint first) noexcept nogil:
@@ -439,22 +442,19 @@ cdef inline Py_ssize_t few_rows(const Pass* work) noexcept nogil:
 
 
 cdef inline void add_few(Py_ssize_t n, double* sums, float* few, float* other, bint first) noexcept nogil:
-    # both to those of their chunk, which begin with the first, and 0 for the next
+    # both to those of their chunk, which begin with the first
     cdef Py_ssize_t i = 0
     while i + F32_LANES <= n:
         add_wide(sums + i, load_f32(few + i) + load_f32(other + i), first)
-        store_f32(few + i, splat_f32(0.0))
-        store_f32(other + i, splat_f32(0.0))
         i += F32_LANES
     while i < n:
         sums[i] = (0.0 if first else sums[i]) + (few[i] + other[i])
-        few[i] = other[i] = 0.0
         i += 1
 
 
 cdef inline void add_few_exactly(Py_ssize_t n, double* sums, double* few, double* other, bint first) noexcept nogil:
     # the same in float64, where the rounding errors are behind the sums of the chunk
-    cdef f64x sum, lost, error, zero = splat_f64(0.0)
+    cdef f64x sum, lost, error
     cdef Pair both
     cdef Py_ssize_t i = 0
     while i + F64_LANES <= n:
@@ -464,20 +464,17 @@ cdef inline void add_few_exactly(Py_ssize_t n, double* sums, double* few, double
             lost = (load_f64(sums + n + i) + lost) + error
         store_f64(sums + i, sum)
         store_f64(sums + n + i, lost)
-        store_f64(few + i, zero)
-        store_f64(other + i, zero)
         i += F64_LANES
     while i < n:
         both = add_compensated(Pair(few[i], 0.0), 0, Pair(other[i], 0.0), 0)
         if not first:
             both = add_compensated(Pair(sums[i], sums[n + i]), 0, both, 0)
         sums[i], sums[n + i] = both.first, both.second
-        few[i] = other[i] = 0.0
         i += 1
 
 
 cdef inline void run_groups_of(const Pass* work, Py_ssize_t r, char** at, const Py_ssize_t* step, Py_ssize_t rows,
-                               int threads) noexcept nogil:
+                               int threads, int manner) noexcept nogil:
     # `rows` rows from the r-th on, `group` at a time, which need not be equally far apart
     cdef Operands p[GROUP]
     cdef Py_ssize_t first = 0, row, count
@@ -490,7 +487,8 @@ cdef inline void run_groups_of(const Pass* work, Py_ssize_t r, char** at, const 
                 one = &work.of[k]
                 p[row][k] = (at[k] + (first + row) * step[k] if one.tiled or one.step_q == one.step_p == 0
                              else place(work, one, r + first + row))
-        work.kernel(NULL, p, count, work.n, threads, work.manner)
+        work.kernel(NULL, p, count, work.n, threads, manner)
+        manner &= ~BEGINS
         first += count
 
 
@@ -498,14 +496,14 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                            bint first_chunk, int threads) noexcept nogil:
     # row after row, `group` at a time from the chunk's start
     cdef Py_ssize_t n = work.n, r = start, rows, first, count, width = width_of(work), lanes = lanes_of(work)
-    cdef Py_ssize_t together = few_rows(work)
+    cdef Py_ssize_t together = few_rows(work), done
     cdef char* other = few + size_of_few(work) // 2
     cdef char* own_few
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t step[MAX_ROW_OPERANDS]
     cdef const Operand* one
     cdef move_function move = mover_of(work)
-    cdef int k
+    cdef int k, manner
     if work.across and work.apart:  # a register of rows, of which some are computed again
         count = rows_before(work, start, stop)
         if count > 0 and run_columns(work, start, start + lanes, tiles) > 0:
@@ -524,7 +522,7 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
             one = &work.of[k]
             step[k] = n * width if one.tiled and one.kind == c'r' else 0 if one.tiled else one.step_q
             if one.kind == c'a':
-                at[k] = (NULL if one.offset == UNWANTED else one.data if work.manner & ALL
+                at[k] = (NULL if one.offset == UNWANTED else one.data if work.manner & BEGINS
                          else <char*>(sums + one.offset))
             elif one.kind == c'v' and one.length == 0:
                 at[k] = NULL
@@ -539,20 +537,24 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                 at[k] = place(work, one, r)
         first = 0
         while first < rows:
-            own_few = few if r + first - start & together == 0 else other
-            count = rows if work.n_few == 0 else min(rows - first, together - (r + first - start & together - 1))
+            done = r + first - start
+            own_few = few if done & together == 0 else other
+            count = rows if work.n_few == 0 else min(rows - first, together - (done & together - 1))
+            manner = work.manner | BEGINS if work.n_few > 0 and done & together - 1 == 0 else work.manner
             for k in range(work.n_in, work.operands if work.n_few > 0 else 0):
                 one = &work.of[k]
                 if one.kind == c'a' and one.offset != UNWANTED:
                     at[k] = own_few + one.offset * width
             if work.flat:
-                run_rows(work, at, step, count, threads)
+                run_rows(work, at, step, count, threads, manner)
             else:
-                run_groups_of(work, r + first, at, step, count, threads)
+                run_groups_of(work, r + first, at, step, count, threads, manner)
             first += count
             if work.n_few > 0:  # which no kernel has that moves on in run_rows
                 move_on(work, at, step, count)
                 if r + first - start & 2 * together - 1 == 0 or r + first == stop:
+                    if done & together == 0:  # no rows were left for the other sums
+                        memset(other, 0, work.n_few * width)
                     if work.dtype == FLOAT64:
                         add_few_exactly(work.n_few, sums, <double*>few, <double*>other,
                                         r + first - start <= 2 * together)
@@ -599,8 +601,6 @@ cdef inline void take_chunk(void* context, Py_ssize_t k, int thread) noexcept no
     cdef double* sums = sums_of(work, k)
     cdef char* few = work.few + thread * size_of_few(work)
     cdef bint first_chunk = True
-    if work.n_few > 0:
-        memset(few, 0, size_of_few(work))
     if work.n_sums > 0 and (work.n_few == 0 or work.rows == 0):
         memset(sums, 0, work.n_sums * sizeof(double))
     if work.tiles_size > 0:
@@ -676,7 +676,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
             one.offset = UNWANTED
         elif one.kind == c'a':
             one.offset = work.n_sums
-            work.n_sums += work.n
+            work.n_sums += whole(work.n, LINE // 4) if work.n >= PADDED else work.n
 
 
 cdef inline bint is_across(const Pass* work, const Operand* one) noexcept nogil:
@@ -732,7 +732,11 @@ cdef inline void put_sums(const Pass* work) noexcept nogil:
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
         if one.kind == c'a' and one.data != NULL:
-            for i in range(work.n):
+            i = 0
+            while one.stride == sizeof(float) and work.dtype != FLOAT64 and i + F64_LANES <= work.n:
+                put_wide(<f32x*>one.data, i, F64_LANES, load_f64(work.sums + one.offset + i))
+                i += F64_LANES
+            for i in range(i, work.n):
                 if work.dtype == FLOAT64:
                     (<double*>(one.data + i * one.stride))[0] = with_losses(
                         work.sums[one.offset + i], work.sums[work.n_exact + one.offset + i])
@@ -768,7 +772,7 @@ cdef inline bint rows_loop(const Operation* operation, char** args, const np.npy
         return False
     for _batch in range(batches):
         run_pass(&work)
-        if not work.manner & ALL:
+        if not work.manner & BEGINS:
             put_sums(&work)
         for k in range(work.operands):
             work.of[k].data += apart[k]

@@ -276,7 +276,8 @@ cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* s
     for r in range(SHORT_GROUPS):
         group = &groups[r]
         group.weight, group.grad_weight, group.grad_bias = at[2], at[rstd + 2], at[rstd + 3] if centred else NULL
-        group.alone, group.rows, group.n, group.centred, group.ordinary = False, GROUP, n, centred, True
+        group.alone = r == 0 and manner & BEGINS
+        group.rows, group.n, group.centred, group.ordinary = GROUP, n, centred, True
         group.from_memory, group.streamed = manner & FROM_MEMORY, False
         for k in range(GROUP):
             group.grad[k] = at[0] + (r * GROUP + k) * steps[0]

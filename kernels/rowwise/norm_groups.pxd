@@ -256,7 +256,7 @@ cdef inline void row_sums(const real* like, Group* group, Py_ssize_t r, int thre
 
 
 cdef inline void begin_sums(Group* group, Py_ssize_t size) noexcept nogil:
-    # sums that pairs of rows are added to, where the group is alone
+    # sums that both halves of a group are added to, where it is alone
     group.alone = False
     if group.grad_weight != NULL:
         memset(group.grad_weight, 0, size)
@@ -278,7 +278,7 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
         group.count = 1
     elif pairs:
         group.count = 2
-        if group.alone:
+        if group.alone and wanted != ALL_GRADIENTS:
             begin_sums(group, size)
     elif wanted == ALL_GRADIENTS and group.rows == GROUP and size <= WHOLE_BYTES and (
             group.n <= COLUMNS * lanes(like)):

@@ -11,6 +11,7 @@ cdef struct Rows:
     Terms second
     f32x* grad_weight
     f32x* grad_bias
+    bint alone  # whether both sums begin with these rows
 
 
 cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -42,9 +43,9 @@ cdef inline void fold_pair(const void* context, bint centred, Py_ssize_t i, Py_s
     cdef f32x columns[2]
     fold_row(&rows.first, weight, centred, True, i, n, sums, columns)
     fold_row(&rows.second, weight, centred, False, i, n, sums + (2 if centred else 1), columns)
-    keep_sum(rows.grad_weight, False, columns[0], i, n)
+    keep_sum(rows.grad_weight, rows.alone, columns[0], i, n)
     if centred and rows.grad_bias != NULL:
-        keep_sum(rows.grad_bias, False, columns[1], i, n)
+        keep_sum(rows.grad_bias, rows.alone, columns[1], i, n)
 
 
 cdef inline void fold_layer_pair(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -63,6 +64,7 @@ cdef inline void pair_sums(const f32x* like, Group* group, Py_ssize_t r) noexcep
     cdef double totals[4]
     rows.first, rows.second = terms_of(group, r), terms_of(group, r + 1)
     rows.grad_weight, rows.grad_bias = <f32x*>group.grad_weight, <f32x*>group.grad_bias
+    rows.alone = group.alone and r == 0
     if group.centred:
         long_fold_terms(fold_layer_pair, 4, &rows, 0, group.n, totals)
         know(like, group, GRAD_NORMED_MEAN, r + 1, -totals[2] / group.n)

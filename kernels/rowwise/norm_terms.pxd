@@ -24,7 +24,7 @@ cdef struct Group:
     void* grad_bias
     bint from_memory  # whether no cache holds all rows
     bint streamed  # whether grad_x is written past the caches
-    bint alone  # whether this group's sums are all; otherwise they are added to those of other groups
+    bint alone  # whether sums over rows begin with this group; otherwise it adds to those of other groups
     Py_ssize_t rows
     Py_ssize_t at  # the row that is being summed
     Py_ssize_t first  # the rows of which gradients are computed now
