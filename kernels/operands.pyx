@@ -772,16 +772,19 @@ cdef object number_of(object value, int precision):
             (<double*>np.PyArray_DATA(operand))[0] = value
         else:
             (<float*>np.PyArray_DATA(operand))[0] = <float><double>value
+        np.PyArray_CLEARFLAGS(operand, np.NPY_ARRAY_WRITEABLE)  # __array_ufunc__ of anybody's array is given it
         if len(known) == 1000:
             known.clear()
         known[value] = operand
     return operand
 
 
-cdef int type_of_call(tuple roles, tuple operands, dict keywords):
+cdef int type_of_call(tuple roles, tuple operands, Py_ssize_t given, dict keywords):
     # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy has
-    # to choose
+    # to choose. The operands from `given` on are parameters.
     cdef int dtype = -1
+    cdef object of
+    cdef bint whole = True, truths = True  # no operand but integers and booleans, or but booleans
     cdef Py_ssize_t k
     if "signature" in keywords or "sig" in keywords:
         return NPY_NOTYPE
@@ -790,7 +793,13 @@ cdef int type_of_call(tuple roles, tuple operands, dict keywords):
     for k in range(len(operands)):
         if not plain_number(operands[k]):
             refuse_tensor(roles[0], roles[k + 1], operands[k])
-            dtype = common(dtype, computed_in(dtype_of(operands[k])))
+            of = dtype_of(operands[k])
+            dtype = common(dtype, computed_in(of))
+            whole = whole and isinstance(of, np.dtype) and of.kind in "biu"
+            truths = truths and whole and of.kind == "b"
+    for k in range(given):  # to NumPy a float beside integers is a float64, and so is an int beside booleans
+        if whole and plain_number(operands[k]) and (truths or type(operands[k]) is float):
+            return np.NPY_DOUBLE
     return np.NPY_DOUBLE if dtype < 0 else dtype
 
 
@@ -884,7 +893,7 @@ cdef object applied(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays,
     if not some:
         dtype = NPY_NOTYPE
     elif not known:
-        dtype = type_of_call(roles, arrays + numbers, keywords)
+        dtype = type_of_call(roles, arrays + numbers, given, keywords)
     if is_short(dtype):
         ufunc = ufuncs[1]
         if keywords.pop("dtype", None) is not None:  # `dtype` is that of all operands but the parameters

@@ -72,6 +72,34 @@ def test_arrays_of_parameters_decide_the_dtype_as_numpy_says(name):
                 assert bits(y) == bits(getattr(lw, name)(x.astype(wide), *UNUSUAL[name]))
 
 
+@pytest.mark.parametrize("call", [
+    lambda x, p: lw.selu(x, alpha=p), lambda x, p: lw.selu_backward(x, x, alpha=p), lambda x, p: lw.elu(x, p),
+    lambda x, p: lw.hardsigmoid(x, alpha=p), lambda x, p: lw.swiglu(x, p, beta=2.0),
+    lambda x, p: lw.hardtanh(x, -9.0, p)])
+@pytest.mark.parametrize(("x", "parameter"), [
+    (1e5, np.int8(2)), (1e5, np.True_), (1e5, np.ones(2, np.uint8)), (1e300, np.int16(2)), (70000, True),
+    (3, np.int8(2))])
+def test_a_number_beside_integers_is_of_the_dtype_that_numpy_says(call, x, parameter):
+    """Also where another parameter is a Python number: 1e5 is not infinite, as it would be in float16."""
+    y = call(x, parameter)
+    assert y.dtype == np.hypot(x, parameter).dtype
+    if y.dtype == np.float64:
+        assert bits(y) == bits(call(np.float64(x), np.asarray(parameter, np.float64)))
+
+
+def test_nobody_else_writes_to_a_parameter_that_is_kept():
+    class Own(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+            with pytest.raises(ValueError, match="read-only"):
+                inputs[1][...] = 7
+            return "called"
+
+    x = -normal()**2
+    expected = bits(lw.elu(x, 0.34375))
+    assert lw.elu(x.view(Own), 0.34375) == "called"
+    assert bits(lw.elu(x, 0.34375)) == bits(lw.elu(x.copy(), np.float32(0.34375))) == expected
+
+
 def test_a_threshold_between_two_numbers():
     import ml_dtypes
     assert lw.threshold(ml_dtypes.bfloat16(0.1), 0.1, 20) == ml_dtypes.bfloat16(0.1)

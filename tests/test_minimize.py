@@ -1,5 +1,7 @@
 """minimize: evolving codes and weights that are not a network's, by a fitness of one's own; and what it refuses."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from lanewise import genome
@@ -110,6 +112,14 @@ def test_what_minimize_refuses(options, error, message):
     options = {"n_weights": 4, "generations": 3, "progress": False} | options
     with pytest.raises(error, match=message):
         minimize(lambda weights: float(weights.sum()), **options)
+
+
+@pytest.mark.parametrize("scale", [2**64, Fraction(1, 4), np.longdouble(0.25)])
+def test_a_scale_of_any_kind_of_number(scale):
+    found, expected = (minimize(lambda weights: float(weights.sum()), 4, scale=given, generations=2, progress=False)
+                       for given in (scale, float(scale)))
+    assert np.array_equal(found.genome, expected.genome)
+    assert found.loss == expected.loss
 
 
 def rastrigin(weights):

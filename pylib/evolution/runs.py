@@ -416,7 +416,7 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
         raise ValueError(f"scale is positive and finite, also in float32; got {scale!r}")
     if codebook is None and scale != 1:
         raise ValueError(f"scale is of a codebook's weights, and codebook=None gives codes; got scale={scale!r}")
-    return _start(OwnFitness(fitness, n_weights, codebook, scale, vectorized), None, n_weights=n_weights,
+    return _start(OwnFitness(fitness, n_weights, codebook, float(scale), vectorized), None, n_weights=n_weights,
                   codebook=_BY_CODE if codebook is None else codebook, population=population, elite=elite,
                   parents=parents, tournament=tournament, mutation=mutation, crossover=crossover,
                   mutation_rate=mutation_rate, niche_radius=niche_radius, generations=generations, seconds=seconds,
