@@ -95,6 +95,30 @@ def test_compiled_whole():
     assert all(torch.equal(tensor.grad, grad) for tensor, grad in zip(tensors, expected, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore")  # PyTorch's own while it compiles
+@pytest.mark.parametrize("name", ["silu", "elu", "sigmoid", "swiglu", "softmax", "layer_norm", "cross_entropy"])
+def test_compiled_backwards(name):
+    """As torch._dynamo.config.compiled_autograd does it: a graph of a backward, and again with other constants."""
+    function, given = getattr(lt, name), {
+        "elu": [(0.3,), (0.7,)], "softmax": [(0,), (1,)], "swiglu": [(torch.randn(5, 6),)] * 2,
+        "layer_norm": [(torch.nn.Parameter(torch.randn(6)), None), (None, torch.nn.Parameter(torch.randn(6)))],
+        "cross_entropy": [(torch.arange(5), None), (torch.arange(5), torch.rand(6))]}
+    compiled = torch.compile(backend="eager")
+    for k, more in enumerate(given.get(name, [(), ()])):
+        x = torch.randn(5, 6, requires_grad=True)
+        keywords = {"reduction": ("sum", "mean")[k], "label_smoothing": 0.1} if name == "cross_entropy" else {}
+        wanted = [x, *(of for of in more if isinstance(of, torch.Tensor) and of.requires_grad)]
+        expected = torch.autograd.grad(function(x, *more, **keywords).square().sum(), wanted)
+        loss = function(x, *more, **keywords).square().sum()
+        with torch._dynamo.compiled_autograd._enable(compiled):
+            loss.backward()
+        for of, grad in zip(wanted, expected, strict=True):
+            assert torch.equal(of.grad, grad)
+    again, = torch.autograd.grad(lt.silu(x).sum(), x, create_graph=True)
+    with torch._dynamo.compiled_autograd._enable(compiled), pytest.raises(NotImplementedError, match="no second deriv"):
+        again.sum().backward()
+
+
 @pytest.mark.parametrize("n", [0, 1, 255, 1023, 1024, 1025, 1 << 15, (1 << 15) + 1, 1 << 17])
 def test_lengths(n):
     x = torch.linspace(-9, 9, n)

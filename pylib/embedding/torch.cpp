@@ -3,6 +3,8 @@
  * every operator that has a backward; those along rows are in torch_rows.h. No mathematics. */
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
+#include <torch/csrc/dynamo/compiled_autograd.h>
+#include <torch/version.h>
 
 #include <mutex>
 
@@ -132,21 +134,87 @@ struct Differentiable final : c10::OperatorKernel {
 
         std::string name() const override { return "Lanewise_" + of->name; }
 
-        torch::autograd::variable_list apply(torch::autograd::variable_list &&grads) override {
-            std::lock_guard<std::mutex> lock(one_at_a_time);
+        void check() const {
             if (!of->backward)
                 C10_THROW_ERROR(NotImplementedError, "lanewise.torch." + of->name +
                                 " has no derivative: Lanewise has no second derivatives");
-            torch::autograd::variable_list found(num_outputs());
-            if (!grads[0].defined()) return found;
+        }
+
+        std::vector<bool> asked_for() const {
+            std::vector<bool> wanted(num_outputs());
+            for (size_t k = 0; k < wanted.size(); k++) wanted[k] = task_should_compute_output(k);
+            return wanted;
+        }
+
+        /* what the backward gives of a gradient and of what was kept, as far as it is asked for */
+        static torch::autograd::variable_list called(const c10::OperatorHandle &backward, Stack stack,
+                                                     const std::vector<bool> &wanted) {
+            torch::autograd::variable_list found(wanted.size());
+            if (!stack[0].toTensor().defined()) return found;
+            backward.callBoxed(stack);
+            for (size_t k = 0; k < stack.size() && k < found.size(); k++)
+                if (wanted[k]) found[k] = std::move(stack[k]).toTensor();
+            return found;
+        }
+
+        torch::autograd::variable_list apply(torch::autograd::variable_list &&grads) override {
+            std::lock_guard<std::mutex> lock(one_at_a_time);
+            check();
             Stack stack{grads[0]};
             for (size_t k = 0; k < others.size(); k++)
                 stack.emplace_back(is_saved[k] ? c10::IValue(saved[k].unpack(getptr())) : others[k]);
-            of->backward->callBoxed(stack);
-            for (size_t k = 0; k < stack.size() && k < found.size(); k++)
-                if (task_should_compute_output(k)) found[k] = std::move(stack[k]).toTensor();
+            return called(*of->backward, std::move(stack), asked_for());
+        }
+
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13  // older ones have other interfaces, and no way here
+        /* Compiled autograd: what the compiled graph depends on, tensors as its inputs and all else as constants */
+        void compiled_args(torch::dynamo::autograd::CompiledNodeArgs &args) const override {
+            check();
+            args.collect(of->name);
+            args.collect(asked_for());
+            args.collect(is_saved);
+            for (size_t k = 0; k < others.size(); k++)
+                if (is_saved[k])
+                    args.collect(saved[k], of->takes_output && k == 0);
+                else if (others[k].isDouble())
+                    args.collect(others[k].toDouble());
+                else if (others[k].isInt())
+                    args.collect(others[k].toInt());
+                else
+                    args.collect(others[k].isNone() ? std::string() : others[k].toStringRef());
+        }
+
+        /* and how that graph calls the backward */
+        torch::autograd::variable_list apply_with_saved(const torch::autograd::variable_list &grads,
+                                                        torch::dynamo::autograd::SwapSavedVariables &swapped) override {
+            namespace dynamo = torch::dynamo::autograd;
+            std::vector<c10::IValue> tensors;
+            for (size_t k = 0; k < others.size(); k++)
+                if (is_saved[k]) {
+                    swapped.before(saved[k]);
+                    tensors.emplace_back(saved[k].unpack(getptr()));
+                }
+            auto with_tensors = [backward = *of->backward, constants = others, places = is_saved, wanted = asked_for()](
+                                    const torch::autograd::variable_list &grads,
+                                    const std::vector<c10::IValue> &tensors) {
+                Stack stack{grads[0]};
+                for (size_t k = 0, next = 0; k < places.size(); k++)
+                    stack.emplace_back(places[k] ? tensors[next++] : constants[k]);
+                return called(backward, std::move(stack), wanted);
+            };
+            const auto &interface = dynamo::getPyCompilerInterface();
+            const auto bound = interface->bind_function(
+                swapped.get_py_compiler(), name(), with_tensors,
+                std::vector<at::TypePtr>(tensors.size(), at::TensorType::get()), true, true);
+            auto found = interface->call_function(
+                swapped.get_py_compiler(), "apply_functional", bound, grads, tensors,
+                dynamo::IValuePacker<std::vector<std::optional<torch::autograd::InputMetadata>>>::pack(
+                    dynamo::get_input_metadata(next_edges())));
+            for (size_t k = 0; k < others.size(); k++)
+                if (is_saved[k]) swapped.after(saved[k]);
             return found;
         }
+#endif
 
         void release_variables() override {
             std::lock_guard<std::mutex> lock(one_at_a_time);
