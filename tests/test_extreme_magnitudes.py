@@ -7,6 +7,7 @@ import lanewise as lw
 import numpy as np
 import oracles
 import pytest
+from lanewise.measure.ulps import errors
 
 
 def of_batch(grad, x, which):
@@ -109,3 +110,27 @@ def test_a_gradient_that_float16_does_not_hold_is_rounded_once():
     found, _ = lw.kl_standard_normal_backward(1e40, np.float32([1e-30]), np.float32([0]))
     assert found.dtype == np.float32
     assert found == np.float32(1e40 * np.float64(np.float32(1e-30)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["rms_norm", "add_rms_norm", "layer_norm", "two_pass", "one_pass", "group_norm"])
+def test_tiny_rows_beside_a_large_eps(name, dtype):
+    """They are not made larger until one over the root of eps is subnormal: results had few digits, or were zeros."""
+    rng = np.random.default_rng(3)
+    call = {
+        "rms_norm": lw.rms_norm, "layer_norm": lw.layer_norm,
+        "add_rms_norm": lambda x, eps: lw.add_rms_norm(x, np.zeros_like(x), eps=eps)[0],
+        "group_norm": lambda x, eps: lw.group_norm(x[:, None], 1, eps=eps)[:, 0],
+    }.get(name, lambda x, eps: lw.layer_norm(x, eps=eps, algorithm=name))
+    bound = lw.bounds.of("layer_norm" if name in ("two_pass", "one_pass") else name)[dtype]
+    least, exponents = (-20, range(20, 126, 7)) if dtype == "float32" else (-100, range(100, 1020, 61))
+    for length in (2, 7, 100, 1000):
+        x = np.ldexp(rng.uniform(1, 2, (3, length)) * rng.choice([-1, 1], (3, length)), least * 2).astype(dtype)
+        wide = x.astype(np.longdouble)
+        centred = wide if "rms" in name else wide - wide.mean(-1, keepdims=True)
+        for exponent in exponents:
+            eps = 1.7 * 2.0**exponent
+            exact = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + np.longdouble(eps))
+            terms = np.abs(wide) / np.sqrt(np.longdouble(eps))
+            found = errors(call(x, eps=eps), exact, dtype, terms)
+            assert found.max() <= bound, (length, exponent)

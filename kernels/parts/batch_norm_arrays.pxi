@@ -9,7 +9,7 @@ cdef inline double scale_of(double mean, double variance, double eps) noexcept n
     # an eps that is not tiny hides squares that underflowed
     if ordinary(<const f64x*>NULL, variance + (eps if eps > ldexp(1.0, -800) else 0.0)):
         return 1.0
-    return rescue_scale(<const f64x*>NULL, variance, mean)
+    return rescue_scale(<const f64x*>NULL, variance, mean, eps)
 
 
 cdef inline double rstd_from(double variance, double scale, double eps) noexcept nogil:

@@ -115,7 +115,7 @@ cdef void find_rms_rstd(const real* like, Norm* norm, Py_ssize_t n, int threads)
     if ordinary(like, square):
         norm.rstd = 1.0 / sqrt(square + norm.eps)
         return
-    norm.scale = rescue_scale(like, square, 0.0)
+    norm.scale = rescue_scale(like, square, 0.0, norm.eps)
     square = sum_row(scaled_squares[real], like, norm, n, threads).first / n
     norm.rstd = reciprocal_square_root(norm.eps, norm.scale, square)
 
@@ -157,7 +157,7 @@ cdef inline void find_layer_rstd(const real* like, Norm* norm, double square, Py
     if ordinary(like, square):
         norm.rstd = 1.0 / sqrt(square + norm.eps)
         return
-    norm.scale = rescue_scale(like, square, norm.mean)
+    norm.scale = rescue_scale(like, square, norm.mean, norm.eps)
     norm.mean = sum_row(scaled_values[real], like, norm, n, threads).first / n
     sums = sum_row(scaled_centred[real], like, norm, n, threads)
     sums.first /= n
@@ -170,7 +170,7 @@ cdef inline void find_one_pass_rstd(const real* like, Norm* norm, Py_ssize_t n, 
     norm.scale = 1.0
     moments = merge_row(block_moments[real], merge_moments, like, norm, n, threads)
     if not ordinary(like, moments.second / n):
-        norm.scale = rescue_scale(like, moments.second / n, moments.first)
+        norm.scale = rescue_scale(like, moments.second / n, moments.first, norm.eps)
         moments = merge_row(block_moments[real], merge_moments, like, norm, n, threads)
     split_mean(like, norm, moments.first, 0.0)
     norm.rstd = reciprocal_square_root(norm.eps, norm.scale, moments.second / n)

@@ -24,17 +24,18 @@ cdef inline bint all_ordinary(const real* like, f64x squares) noexcept nogil:
                 and all_less_f64(squares, splat_f64(ldexp(1.0, 900))))
 
 
-cdef inline double rescue_scale(const real* like, double square, double mean) noexcept nogil:
+cdef inline double rescue_scale(const real* like, double square, double mean, double eps) noexcept nogil:
     # What a row that is not ordinary is multiplied by. A small square beside a mean that is not small says that the row
-    # is constant: it stays as it is. Where squares overflowed, `square` may be any infinity or NaN.
+    # is constant: it stays as it is. So does one beside such an eps that rstd of a row made larger would be no normal
+    # number: it is that of eps alone. Where squares overflowed, `square` may be any infinity or NaN.
     cdef bint small = fabs(square) < 1.0
     if real is f32x:
         if small:
-            return ldexp(1.0, 100) if fabs(mean) < ldexp(1.0, 20) else 1.0
+            return ldexp(1.0, 100) if fabs(mean) < ldexp(1.0, 20) and eps < ldexp(1.0, 40) else 1.0
         return ldexp(1.0, -60)
     else:
         if small:
-            return ldexp(1.0, 700) if fabs(mean) < ldexp(1.0, 200) else 1.0
+            return ldexp(1.0, 700) if fabs(mean) < ldexp(1.0, 200) and eps < ldexp(1.0, 640) else 1.0
         return ldexp(1.0, -600)
 
 
