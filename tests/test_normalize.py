@@ -6,6 +6,7 @@ import numpy as np
 import oracles
 import pytest
 from lanewise.bounds import bound
+from lanewise.measure.ulps import errors
 
 INF = np.inf
 POWERS = [0, 0.5, 1, 1.5, 2, 3, 10, 200.5, INF, -INF, -1, -2.5]
@@ -144,3 +145,15 @@ def test_zeros_over_an_eps_that_has_no_inverse(dtype, p, eps):
     x = np.array([1e-30, 2e-30, 0])  # whose length is 0 where p is below 0
     if p < 0 and dtype == "float64":
         np.testing.assert_allclose(lw.normalize(x, p, eps=eps), [1e-30 / eps, 2e-30 / eps, 0], rtol=1e-15)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.3, 0.75, -0.3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_powers_below_one_keep_the_bound_that_is_said_of_them(p, dtype):
+    x, exact = numbers(6, 17, dtype=dtype, seed=5), np.empty((6, 17), object)
+    with oracles.mpmath.workprec(200):
+        for i, row in enumerate(x):
+            wide = [oracles.mpmath.mpf(float(number)) for number in row]
+            exact[i] = [number / length(wide, p) for number in wide]
+    allowed = bound("normalize", dtype) / (abs(p) if dtype == "float64" else 1)
+    assert errors(lw.normalize(x, p=p, eps=0.0), exact, dtype).max() <= allowed
