@@ -26,7 +26,7 @@ from .loops.reductions cimport (
     last_total, map_block, map_row, merge_row, of_block, put_element, row_context, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_SHORT, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE,
+    GROUP, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_SHORT, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE,
     Operands, along_axis, group_kernel, group_of, row_by_row, run_groups, short_kernel, with_all_rows,
     with_columns, with_short_rows, without_copies,
 )
@@ -47,6 +47,10 @@ np.import_ufunc()
 import_module("lanewise.kernels.softmax")
 cdef const Logarithms* logarithms = <const Logarithms*>PyCapsule_Import(
     "lanewise.kernels.softmax.shared_logarithms", 0)
+
+cdef enum:
+    LONGEST = 1024  # elements of a row of float32 at most that is taken as short ones are where a gradient is wanted
+    TILE = LONGEST * SHORT_ROWS // 2  # float64 numbers that take the room of so many of those rows
 
 cdef enum Asked:
     # the form of a row's target

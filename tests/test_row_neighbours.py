@@ -378,3 +378,18 @@ def test_a_few_rows_left_over_have_the_bits_of_each_alone(n, dtype):
             np.testing.assert_array_equal(some.view(f"u{x.itemsize}")[some == some],
                                           each[rows].view(f"u{x.itemsize}")[some == some])
             assert (np.isnan(some) == np.isnan(each[rows])).all()
+
+
+@pytest.mark.parametrize("n", [257, 1000, 1025])
+@pytest.mark.parametrize("probable", [False, True])
+def test_long_rows_of_a_loss_side_by_side_are_those_of_one_row(n, probable):
+    rng = np.random.default_rng(n)
+    x, target = rng.normal(size=(20, n)).astype(np.float32) * 5, rng.integers(0, n, 20)
+    x[3], x[9, 5], x[14, n // 2:] = -np.inf, np.nan, -1e9
+    if probable:
+        target = rng.dirichlet(np.ones(n), 20).astype(np.float32)
+    options = {"reduction": "none", "label_smoothing": 0.1, "weight": rng.uniform(0.5, 1.5, n).astype(np.float32)}
+    alone = [lw.cross_entropy_with_grad(x[k:k + 1], target[k:k + 1], **options) for k in range(20)]
+    found = lw.cross_entropy_with_grad(x, target, out=x, **options)
+    for which in range(2):
+        np.testing.assert_array_equal(found[which], np.concatenate([one[which] for one in alone]))

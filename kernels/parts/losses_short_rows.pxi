@@ -154,7 +154,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
     # loss_group of rows that have one smoothing and z-loss: SHORT_ROWS, or up to MOST_SHORT, whose exponentials fit in
     # a tile. There they go, since the gradient may stand in the place of the logits, which another kernel reads where
     # this one says False.
-    cdef double[SHORT_TILE] tile
+    cdef double[TILE] tile
     cdef Answers found
     cdef f64x[SHORT_ROWS] scales
     cdef int options = 2 if asked == CLASS else 3, result = options + (3 if with_grad else 2)
@@ -163,8 +163,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
     cdef bint blended = asked == PROBABILITIES or (weighted and smoothing != 0.0)
     cdef f64x one = splat_f64(1.0), zero = splat_f64(0.0)
     cdef Py_ssize_t r, k, target
-    if asked == PROBABILITIES and with_grad and n * itemsize(like) > SHORT_BYTES // 2:  # tile and three arrays of rows
-        return False
+    cdef int written = result + 1 if with_grad and at[result + 1] != NULL else 0
     for r in range(options, options + 2):
         if not same_numbers(at[r], steps[r], rows):
             return False
@@ -188,7 +187,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
         k += SHORT_ROWS
     if not logs_for(logarithms, like).shorts(
             like, at[0], steps[0], rows, n, <void*>tile if with_grad else NULL, found.raised, found.top, found.inverse,
-            found.rest, found.log if wanted or z_loss != 0.0 else NULL, 0.0):
+            found.rest, found.log if wanted or z_loss != 0.0 else NULL, 0.0, at[written], steps[written]):
         return False
     if smoothing != 0.0 and not blended:
         sum_short_rows(like, at[0], steps[0], rows, n, found.sum)
@@ -216,9 +215,9 @@ cdef Py_ssize_t all_rows(const f32x* like, char** at, const Py_ssize_t* steps, i
     cdef void* own[MAX_ROW_OPERANDS]
     cdef Py_ssize_t done = 0, count
     cdef int k
-    if n * itemsize(like) > SHORT_BYTES or not is_plain(like, 0.0, n):
+    if n > LONGEST or not is_plain(like, 0.0, n):
         return -1
-    count = min(<Py_ssize_t>MOST_SHORT, SHORT_TILE // tile_step(like, n)) & -SHORT_ROWS
+    count = min(<Py_ssize_t>MOST_SHORT, max(<Py_ssize_t>SHORT_ROWS, SHORT_TILE // tile_step(like, n))) & -SHORT_ROWS
     while done + SHORT_ROWS <= rows:
         count = min(count, (rows - done) & -SHORT_ROWS)
         for k in range(operands):

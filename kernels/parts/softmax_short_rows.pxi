@@ -116,7 +116,7 @@ cdef bint short_log_softmax_kernel(const f32x* like, char** at, const Py_ssize_t
     cdef Py_ssize_t x_step = steps[0], y_step = steps[1], r
     raise_short(like, 1.0, raised)
     if not logs_for(&logarithms, like).shorts(like, x, x_step, SHORT_ROWS, n, NULL, raised, tops, inverses,
-                                              rests, logs, INFINITY):
+                                              rests, logs, INFINITY, x, x_step):
         return False
     for r in range(SHORT_ROWS):
         own.x, own.value, own.rest = x + r * x_step, tops[r], logs[r]
@@ -134,7 +134,7 @@ cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* 
     cdef Py_ssize_t r
     raise_short(like, 1.0, raised)
     if not logs_for(&logarithms, like).shorts(like, at[0], steps[0], SHORT_ROWS, n, NULL, raised, tops, inverses,
-                                              rests, logs, NEAR):
+                                              rests, logs, NEAR, at[0], steps[0]):
         return False
     for r in range(SHORT_ROWS):
         tops[r] += logs[r]

@@ -12,7 +12,7 @@ ctypedef void (*rows_function)(const void* like, Exponents* rows, Py_ssize_t cou
                                double near) noexcept nogil
 ctypedef bint (*short_function)(const void* like, const char* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t n,
                                 void* tile, const double* raised, double* tops, double* inverses, double* rests,
-                                double* logs, double near) noexcept nogil
+                                double* logs, double near, const char* out, Py_ssize_t out_step) noexcept nogil
 ctypedef bint (*columns_function)(const void* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
                                   f64x* inverses, f64x* rests, f64x* logs, double near, bint logs_alone) noexcept nogil
 

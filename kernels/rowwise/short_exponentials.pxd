@@ -9,7 +9,7 @@ from ..lanes cimport (
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, narrowed, wide_halves
 from ..loops.operations cimport MOST_SHORT, SHORT, SHORT_ROWS
-from ..loops.partial_sums cimport prefetch_near
+from ..loops.partial_sums cimport prefetch, prefetch_near
 from ..loops.reductions cimport Pair, first_lanes, sum_row, take
 from ..loops.registers cimport lanes, load, load_part, skip
 from ..loops.short_rows cimport add_long_short, add_short, added_totals, fold_short, short_largest, short_totals
@@ -191,10 +191,10 @@ cdef inline void add_stored(const f32x* like, const void* context, Py_ssize_t i,
     sums[1] = sums[1] + first_lanes(where_less(x, own.top, splat_f32(1.0), zero), n)
 
 
-cdef inline f32x put_plain(const PlainRows* rows, Py_ssize_t first, char* y, Py_ssize_t n,
-                           Py_ssize_t ahead) noexcept nogil:
-    # the exponentials of SHORT_ROWS rows, to whole registers; and a number that is NaN where one of them is. Rows so
-    # far ahead are prefetched
+cdef inline f32x put_plain(const PlainRows* rows, Py_ssize_t first, char* y, Py_ssize_t n, Py_ssize_t ahead,
+                           const char* out, Py_ssize_t out_step) noexcept nogil:
+    # The exponentials of SHORT_ROWS rows, to whole registers; and a number that is NaN where one of them is. Rows so
+    # far ahead are prefetched, and those that results are written to later: memory has little else to do meanwhile.
     cdef f32x x, p, power, least, start, all = splat_f32(0.0)
     cdef const float* row
     cdef Py_ssize_t r, i
@@ -203,7 +203,11 @@ cdef inline f32x put_plain(const PlainRows* rows, Py_ssize_t first, char* y, Py_
         least, start = splat_f32(rows.least[first + r]), splat_f32(rows.start[first + r])
         i = 0
         while i < n:
-            prefetch_near(<uintptr_t>(row + i) + ahead)
+            if n > SHORT:  # which the first-level cache would not keep until then
+                prefetch(<uintptr_t>(row + i) + ahead)
+            else:
+                prefetch_near(<uintptr_t>(row + i) + ahead)
+            prefetch(<uintptr_t>(out + i * sizeof(float)))
             x = load_f32(row + i) if i + F32_LANES <= n else load_part_f32(row + i, n - i)
             power = power_of(x, least, start, &p)
             p = fma(p, power, power)
@@ -211,6 +215,7 @@ cdef inline f32x put_plain(const PlainRows* rows, Py_ssize_t first, char* y, Py_
             all = all + p
             i += F32_LANES
         y += rows.y_step
+        out += out_step
     return all
 
 
@@ -233,7 +238,7 @@ cdef inline bint is_plain(const real* like, double near, Py_ssize_t n) noexcept 
 
 cdef inline bint plain_logs(const char* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t n, f32x* tile,
                             const double* raised, double* tops, double* inverses, double* rests, double* logs,
-                            double near) noexcept nogil:
+                            double near, const char* out, Py_ssize_t out_step) noexcept nogil:
     # short_logs of them, up to MOST_SHORT rows, since what follows from the sums waits for the last of them
     cdef const f32x* like = NULL
     cdef PlainRows own
@@ -257,7 +262,7 @@ cdef inline bint plain_logs(const char* x, Py_ssize_t step, Py_ssize_t rows, Py_
             sums_below(near == INFINITY, &own, k, SHORT_ROWS, n, parts, parts + SHORT_ROWS)
         else:
             y = <char*>tile + k * own.y_step if tile != NULL else <char*>few
-            all = all + put_plain(&own, k, y, n, rows * step)
+            all = all + put_plain(&own, k, y, n, rows * step, out + k * out_step, out_step)
             sum_plain(&own, k, y, n, parts)
         short_totals(parts, rests + k)
         short_totals(parts + SHORT_ROWS, ones + k)
@@ -288,10 +293,10 @@ cdef inline bint plain_logs(const char* x, Py_ssize_t step, Py_ssize_t rows, Py_
 
 cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py_ssize_t many, Py_ssize_t n,
                             real* tile, const double* raised, double* tops, double* inverses, double* rests,
-                            double* logs, double near) noexcept nogil:
+                            double* logs, double near, const char* out, Py_ssize_t out_step) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and, where it is wanted, the logarithm of the sum relative to
     # it. Exponentials that are wanted go to the rows of a tile. Small sums are exact as in find_logs. Of `many` rows,
-    # which are SHORT_ROWS where they are not plain.
+    # which are SHORT_ROWS where they are not plain. Results will be written to `out`, which may be x.
     cdef Exponents rows[SHORT_ROWS]
     cdef Exponents own
     cdef f64x parts[2 * SUMS_BELOW * SHORT_ROWS]
@@ -303,7 +308,7 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
     cdef Py_ssize_t k, j
     if real is f32x:
         if is_plain(like, near, n):
-            return plain_logs(x, step, many, n, tile, raised, tops, inverses, rests, logs, near)
+            return plain_logs(x, step, many, n, tile, raised, tops, inverses, rests, logs, near, out, out_step)
     if not short_exponents(like, x, step, n, tops, exponents):
         return False
     if is_few(like, near, n):
