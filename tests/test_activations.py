@@ -227,3 +227,12 @@ def test_agrees_with_torch(name):
         slope = compute(f"{name}_backward", np.ones_like(values), given_to_backward)
         tolerance = 1e-7 if name == "hardsigmoid" else 1e-9  # torch holds its 1/6 in float32
         np.testing.assert_allclose(slope, x.grad.numpy(), rtol=tolerance, atol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "x"), [("silu", -91.5), ("silu", -100.0), ("gelu", -13.6), ("gelu_tanh", -10.4)])
+def test_a_gradient_multiplies_a_subnormal_slope_before_that_loses_digits(name, x):
+    backward = getattr(lw, f"{name}_backward")
+    for grad in (1.0, -3.7, 1e7):
+        found = backward(np.float32([grad] * 33), np.full(33, x, np.float32))
+        exact = backward(np.float64(np.float32(grad)), np.float64(np.float32(x)))
+        assert abs(found / exact - 1).max() <= max(2.0**-22, 2.0**-149 / abs(exact)), grad

@@ -78,6 +78,11 @@ cdef inline real raised_power2(real sum) noexcept nogil:
     return power2_raised_by(sum, 32 if real is f32x else 128)
 
 
+cdef inline real far_power(real sum) noexcept nogil:
+    # 2^n, or 2^-60 (2^-120) where that is larger: for e^-a where it is added to numbers of usual size, for any a
+    return power2_of_sum(at_least(sum, pick(sum, 12582912.0 - 60, 6755399441055744.0 - 120)), 0)
+
+
 cdef inline real lowering(real like) noexcept nogil:
     # 2^-32 (2^-128)
     return pick(like, 2.3283064365386963e-10, 2.938735877055719e-39)

@@ -1,12 +1,12 @@
 # The logistic function and tanh on registers, and the parts of them that activations multiply by. Coefficients are
 # those of the exponential and of the segments.
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, magnitude, pick, power2, real, scale_down, splat,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, magnitude, pick, power2, real, scale_down, splat,
     where_less, with_sign,
 )
 from .exponential cimport (
-    early_exp_of_pair, exp_parts, exp_rest, exp_series, lowering, minus_ln2, nearest_sum, one_plus, power2_of_sum,
-    raised_by, raised_power2, whole,
+    early_exp_of_pair, exp_parts, exp_rest, exp_series, ln2, ln2_low, lowering, minus_ln2, nearest_sum, one_plus,
+    power2_of_sum, raised_by, raised_power2, step, whole,
 )
 from .pairs cimport fast_sum, pair_quotient
 from .piecewise cimport (
@@ -95,11 +95,61 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
 
 
-cdef inline real sigmoid_tail_by_exp(real a) noexcept nogil:
+cdef inline f64x sigmoid_tail_by_exp(f64x a) noexcept nogil:
     # 1 / (1 + e^a) for a >= 0
-    cdef real r_low, sum
-    cdef real r = reduced(at_most(a, pick(a, 105.0, 750.0)), &r_low, &sum)
+    cdef f64x r_low, sum
+    cdef f64x r = reduced(at_most(a, splat(a, 750.0)), &r_low, &sum)
     return scale_down(logistic_times(splat(a, 1.0), r, r_low, sum), lowering(a))
+
+
+# Beyond its segments a float32 function is made of e = e^-a <= 6.3e-5 and takes no division: 1 / (1 + e) is 1 - e to
+# 2^-27.9, and log(1 + e) / e is 1 - e / 2 to 2^-29.4.
+cdef inline f32x far_terms(f32x a, f32x a_low, double c, bint gated, f32x* rest, f32x* v, f32x* power) noexcept nogil:
+    # e^-b (1 - c e^-b) = 2^n (1 + r + rest), b = a + a_low, returning r; e^-b = 2^n v but for its last bits. The power
+    # is 2^n times 2^32, for an a up to 109, or times 2^90 (parts.pxd), up to 125. In few steps that wait for each
+    # other; the coefficients are exp_rest's
+    cdef double down = 8.077935669463161e-28 if gated else 2.3283064365386963e-10
+    cdef f32x sum = nearest_sum(a, -1.4426950408889634), n = whole(sum), r = fma(n, -ln2(a), -a), square = r * r, q, z
+    q = fma(splat(a, 0.0013782460009679198), square, step(splat(a, 0.00836866907775402), r, 0.04166896268725395))
+    q = square * fma(q, square, step(splat(a, 0.1666652113199234), r, 0.49999991059303284))
+    v[0] = splat(a, 1.0) + (r + q)
+    power[0] = power2_of_sum(sum, 90 if gated else 32)
+    z = n * ln2_low(a) - a_low
+    if c != 0.0:
+        z = fma(power[0], v[0] * splat(a, -c * down), z)
+    rest[0] = fma(z, v[0], q)
+    return r
+
+
+cdef inline f32x far_part(f32x a, double c, bint gated, f32x* power) noexcept nogil:
+    # r + rest. The compiler leaves out an a_low of 0.0, which is subtracted
+    cdef f32x rest, v, r = far_terms(a, splat(a, 0.0), c, gated, &rest, &v, power)
+    return r + rest
+
+
+cdef inline f32x far_times(f32x p, f32x r, f32x rest) noexcept nogil:
+    # p (1 + r + rest), of far_terms
+    cdef f32x y = fma(p, r, p)
+    return y + fma(p, rest, fma(p, r, p - y))
+
+
+cdef inline f32x far_sum(f32x p, f32x p_low, f32x r, f32x rest, f32x v) noexcept nogil:
+    # (p + p_low) (1 + r + rest)
+    cdef f32x y = fma(p, r, p)
+    return y + fma(p_low, v, fma(p, rest, fma(p, r, p - y)))
+
+
+cdef inline f32x far_product(f32x p, f32x p_low, f32x r, f32x rest, f32x v, f32x power, f32x* low) noexcept nogil:
+    # (p + p_low) (1 + r + rest), of far_terms, times the power, as a pair
+    cdef f32x w_low, w = fast_sum(r, rest, &w_low), y = fma(p, w, p)
+    low[0] = fma(p_low, v, fma(p, w_low, fma(p, w, p - y))) * power
+    return y * power
+
+
+cdef inline f32x sigmoid_tail_far(f32x a) noexcept nogil:
+    # 1 / (1 + e^a) for 9.68 < a <= 105
+    cdef f32x power, w = far_part(a, 1.0, False, &power)
+    return scale_down(fma(w, power, power), lowering(a))
 
 
 cdef inline f32x sigmoid_tail(f32x a, int which) noexcept nogil:
@@ -118,7 +168,7 @@ cdef inline real sigmoids(real x, real* other) noexcept nogil:
             if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
                 tail = where_less(first_steps_end(a), a, sigmoid_tail(a, LAST), tail)
             if any_less(end, a):
-                tail = where_less(end, a, sigmoid_tail_by_exp(a), tail)
+                tail = where_less(end, a, sigmoid_tail_far(a), tail)
     else:
         tail = sigmoid_tail_by_exp(a)
     other[0] = reflected(-x, tail)

@@ -2,8 +2,9 @@
 # scripts in tools/fit, named beside them with the error they reach.
 from ..lanes cimport LOOKUP_FLOATS, at_most, f32x, fma, magnitude, pick, real, scale2, splat, where_less, with_sign
 from .exponential cimport exp_of_pair, step, two_steps, whole
+from .logistic cimport far_terms
 from .pairs cimport fast_sum, pair_product, product
-from .piecewise cimport ALL, FIRST, ODD, PLAIN, any_past_first, bent_steps, quarters, segment, segment_parts
+from .piecewise cimport ALL, FIRST, LAST, ODD, PLAIN, any_past_first, bent_steps, quarters, segment, segment_parts
 from .segments cimport ERF_SEGMENTS, NORMAL_TAIL_SEGMENTS
 from .wide_segments cimport ERF_WIDE
 
@@ -70,6 +71,17 @@ cdef inline real erfc(real x) noexcept nogil:
     cdef real n = whole(sum) + splat(x, 1.0)
     e = fast_sum(splat(x, 2.0), -scale2(tail, n), &e_low)
     return where_less(x, splat(x, 0.0), e + (e_low - scale2(low, n)), scale2(tail + low, n))
+
+
+cdef inline f32x far_tail(f32x a, f32x* low) noexcept nogil:
+    # mills where a is beyond 5.99, in the last half of its segments
+    return mills_segment(a, LAST if LOOKUP_FLOATS == 8 else ALL, low)
+
+
+cdef inline f32x far_density(f32x a, bint gated, f32x* rest, f32x* v, f32x* power) noexcept nogil:
+    # e^(-a^2/2) as far_terms gives it
+    cdef f32x low, square = product(a, a, &low), half = splat(a, 0.5)
+    return far_terms(square * half, low * half, 0.0, gated, rest, v, power)
 
 
 cdef inline real normal_tail_parts(real a, real* low, real* sum, real* e, real* e_low) noexcept nogil:

@@ -7,10 +7,12 @@
 #     selu(x) = lambda elu(x, alpha), lambda = 1.0507..., alpha = 1.6732...; Klambauer et al., arXiv:1706.02515
 #     selu_scaled(x, alpha, gamma) = gamma elu(x, alpha), ONNX's Selu
 from ..lanes cimport (
-    SCALE2_IS_CHEAP, any_less, at_least, at_most, fma, ldexp, magnitude, pick, real, splat, where_less, with_sign,
+    SCALE2_IS_CHEAP, any_less, at_least, at_most, fma, ldexp, magnitude, pick, real, scale_down, splat, where_less,
+    with_sign,
 )
 from ..math.exponential cimport any_outside, early_exp_of_pair, expm1_half, largest, power2_of_sum, whole
 from ..math.pairs cimport fast_sum, finite, pair_product, product, scaled
+from .parts cimport gate_lowering, gate_power
 
 
 cdef inline real elu(real x, real alpha) noexcept nogil:
@@ -21,12 +23,17 @@ cdef inline real elu(real x, real alpha) noexcept nogil:
     return where_less(splat(x, 0.0), x, x, h)
 
 
+cdef inline real exp_end(real like) noexcept nogil:
+    # from where down c e^t is 0 for any c
+    return pick(like, -200.0, -1500.0)
+
+
 cdef inline real exp_times_any(real t, real t_low, real c, real c_low, bint huge, real* low) noexcept nogil:
-    # c e^(t + t_low), 0 from -200 (-1500) down for any c; from a quarter of c if it is `huge`, lest c e^r overflow
+    # c e^(t + t_low), from a quarter of c if it is `huge`, lest c e^r overflow
     cdef real e, e_low, sum, n, quarter = splat(t, 0.25)
     if huge:
         c, c_low = c * quarter, c_low * quarter
-    e = early_exp_of_pair(at_least(t, pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
+    e = early_exp_of_pair(at_least(t, exp_end(t)), t_low, &e_low, &sum)
     e = pair_product(e, e_low, c, c_low, &e_low)  # before 2^n, which may leave the low part no digits
     n = whole(sum)
     if huge:
@@ -42,15 +49,21 @@ cdef inline real huge_factor(real like) noexcept nogil:
 cdef inline real exp_times(real t, real t_low, real far, real c, real c_low, real* low, int* huge) noexcept nogil:
     # c e^t; `far` is t, or -|t| where t may be above 0. `huge` says whether any c may be, which is left to the caller
     cdef real e, e_low, sum, power
+    cdef int below
     if SCALE2_IS_CHEAP:
         huge[0] = any_less(huge_factor(c), magnitude(c))
         return exp_times_any(t, t_low, c, c_low, False, low)
     huge[0] = 0
-    e = early_exp_of_pair(t, t_low, &e_low, &sum)
+    e = early_exp_of_pair(at_least(t, exp_end(t)), t_low, &e_low, &sum)
     e = pair_product(e, e_low, c, c_low, &e_low)
-    if any_less(far, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
+    below = any_less(far, splat(t, -50.0))
+    if below and any_less(splat(t, 25.0), t) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
         huge[0] = 1
         e = exp_times_any(t, t_low, c, c_low, False, &e_low)
+    elif below:  # 2^n may be no normal number
+        power = gate_power(sum)
+        e = scale_down(scale_down(e, power), gate_lowering(t))
+        e_low = scale_down(scale_down(e_low, power), gate_lowering(t))
     else:
         power = power2_of_sum(sum, 0)
         e = e * power

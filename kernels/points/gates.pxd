@@ -10,12 +10,12 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale_down,
-    splat, where_less, with_sign,
+    LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real,
+    scale_down, splat, where_less, with_sign,
 )
 from ..math.exponential cimport any_outside, largest, lowering, scale2_of_sum, whole
-from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced, times_logistic_f32
-from ..math.normal cimport normal_tail_parts
+from ..math.logistic cimport far_sum, far_terms, logistic_divisor, logistic_quotient, reduced, times_logistic_f32
+from ..math.normal cimport far_density, mills_segment, normal_tail_parts
 from ..math.piecewise cimport (
     ALL, LAST, ODD, PLAIN, any_past_first, bent_steps, first_steps_end, segment_parts, steps, steps_end,
 )
@@ -139,17 +139,32 @@ cdef inline real gate_backward(real grad, real up, real slope, real low) noexcep
 
 
 cdef inline real swiglu_by_exp(real gate, real up) noexcept nogil:
-    cdef real p_low, r_low, sum, y, s, s_low, n, rest, inverse, least = pick(gate, -200.0, -1470.0)
-    cdef real x = at_least(gate, least)
-    cdef real p = product(x, up, &p_low)
-    cdef real r = reduced(at_most(magnitude(gate), -least), &r_low, &sum)
-    cdef real power = gate_power(sum)
-    s = logistic_quotient(p * power, p_low * power, r, r_low, power, gate_lowering(p), &rest, &inverse)
-    y = gated(gate, p, p_low, s, rest * inverse)
-    if any_unusual(p):
-        s = logistic(gate, splat(gate, -0.0), &s_low, &n)
-        y = where_usual(p, y, gated_pair(x, up, s, s_low, n))
-    return y
+    # float32: where a factor or the product is of unusual size
+    cdef real p, p_low, r_low, r, sum, y, s, s_low, n, power, rest, inverse
+    cdef real least = pick(gate, -200.0, -1470.0), x = at_least(gate, least)
+    if real is f64x:
+        p = product(x, up, &p_low)
+        r = reduced(at_most(magnitude(gate), -least), &r_low, &sum)
+        power = gate_power(sum)
+        s = logistic_quotient(p * power, p_low * power, r, r_low, power, gate_lowering(p), &rest, &inverse)
+        y = gated(gate, p, p_low, s, rest * inverse)
+        if not any_unusual(p):
+            return y
+    s = logistic(gate, splat(gate, -0.0), &s_low, &n)
+    s = gated_pair(x, up, s, s_low, n)
+    if real is f64x:
+        return where_usual(p, y, s)
+    return s
+
+
+cdef inline f32x swiglu_far(f32x gate, f32x a, f32x p, f32x p_low) noexcept nogil:
+    # swiglu of p = gate up of usual size, where 9.68 < a = |gate|: nothing comes through below -125
+    cdef f32x rest, v, power, y, down = gate_lowering(p)
+    cdef f32x r = far_terms(at_most(a, splat(a, 125.0)), splat(a, 0.0), 1.0, True, &rest, &v, &power)
+    cdef f32x tail = scale_down(far_sum(p, p_low, r, rest, v), power)
+    y = fma(tail, -down, p)
+    y = y + (fma(tail, -down, p - y) + p_low)
+    return where_less(gate, splat(p, 0.0), scale_down(tail, down), y)
 
 
 cdef inline f32x swiglu_segment(f32x gate, f32x up, f32x a, int which) noexcept nogil:
@@ -169,7 +184,11 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
         if any_by_exp(seen):
             y = unless_zero(gate, up, y, 200.0, steps_end(a), &seen)
             if any_by_exp(seen):
-                y = where_by_exp(seen, swiglu_by_exp(gate, up), y)
+                tail = product(gate, up, &low)
+                rise = where_less(steps_end(a), a, tail, splat(a, 0.0))
+                y, seen = where_usual(rise, swiglu_far(gate, a, tail, low), y), where_usual(rise, steps_end(a), seen)
+                if any_by_exp(seen):
+                    y = where_by_exp(seen, swiglu_by_exp(gate, up), y)
         return y
     else:
         # silu(gate) as a pair, where its tail, raised by 2^128, and y are normal numbers by far, and y no NaN
@@ -267,21 +286,34 @@ cdef inline void swiglu_clamped_backward_of(const real* x, real* y) noexcept nog
 
 
 cdef inline real geglu_by_exp(real gate, real up) noexcept nogil:
-    cdef real p_low, low, sum, e, e_low, y, s, lost, n, power, zero = splat(gate, 0.0), least = pick(gate, -20.0, -39.0)
-    cdef real x = at_least(gate, least)
-    cdef real p = product(x, up, &p_low)
+    # float32: where a factor or the product is of unusual size
+    cdef real p, p_low, low, sum, e, e_low, y, s, lost, n, power, zero = splat(gate, 0.0)
+    cdef real least = pick(gate, -20.0, -39.0), x = at_least(gate, least)
     cdef real q = normal_tail_parts(at_most(magnitude(gate), -least), &low, &sum, &e, &e_low)
-    power = gate_power(sum)
-    s = pair_product(p, p_low, q, low, &lost)
-    y = gated(gate, p, p_low, s * power, lost * power)
-    if any_unusual(p):
-        s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
-        lost = lost - scale2_of_sum(low, sum)
-        n = where_less(gate, zero, whole(sum), zero)
-        s = where_less(gate, zero, q, s)
-        lost = where_less(gate, zero, low, lost)
-        y = where_usual(p, y, gated_pair(x, up, s, lost, n))
-    return y
+    if real is f64x:
+        p = product(x, up, &p_low)
+        power = gate_power(sum)
+        s = pair_product(p, p_low, q, low, &lost)
+        y = gated(gate, p, p_low, s * power, lost * power)
+        if not any_unusual(p):
+            return y
+    s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
+    lost = lost - scale2_of_sum(low, sum)
+    n = where_less(gate, zero, whole(sum), zero)
+    s = where_less(gate, zero, q, s)
+    lost = where_less(gate, zero, low, lost)
+    s = gated_pair(x, up, s, lost, n)
+    if real is f64x:
+        return where_usual(p, y, s)
+    return s
+
+
+cdef inline f32x geglu_far(f32x a, f32x up) noexcept nogil:
+    # geglu where 5.46 < a = -gate and the product is of usual size: nothing comes through beyond 15.8
+    cdef f32x low, p_low, rest, v, power, b = at_most(a, splat(a, 15.8)), r = far_density(b, True, &rest, &v, &power)
+    cdef f32x h = mills_segment(b, ALL, &low), p = product(a, -up, &p_low)
+    p = pair_product(p, p_low, h, low, &low)
+    return scale_down(scale_down(far_sum(p, low, r, rest, v), power), gate_lowering(p))
 
 
 cdef inline f32x geglu_segment(f32x gate, f32x up, f32x a, int which) noexcept nogil:
@@ -295,7 +327,7 @@ cdef inline f32x geglu_segment(f32x gate, f32x up, f32x a, int which) noexcept n
 
 cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real y, seen, end = splat(gate, 5.46), a = at_most(magnitude(gate), end)
+    cdef real y, seen, far, end = splat(gate, 5.46), a = at_most(magnitude(gate), end)
     if real is f32x:
         y = geglu_segment(gate, up, a, LOOKUP_FLOATS)
         if any_past_first(a, 3.59):
@@ -305,7 +337,10 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
         if any_by_exp(seen):
             y = unless_zero(gate, up, y, 20.0, end, &seen)
             if any_by_exp(seen):
-                y = where_by_exp(seen, geglu_by_exp(gate, up), y)
+                far = where_less(gate, -end, gate, splat(gate, 0.0)) * up
+                y, seen = where_usual(far, geglu_far(-gate, up), y), where_usual(far, end, seen)
+                if any_by_exp(seen):
+                    y = where_by_exp(seen, geglu_by_exp(gate, up), y)
         return y
     else:
         return geglu_by_exp(gate, up)

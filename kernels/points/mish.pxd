@@ -3,9 +3,11 @@
 #     mish(x) = x tanh(log(1 + e^x))
 #     mish'(x) = t + x (1 - t^2) sigmoid(x), t = tanh(log(1 + e^x))
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, pick, real, splat, two_sum, where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, pick, real, scale_down, splat, two_sum, where_less,
+    with_sign,
 )
-from ..math.exponential cimport exp_pair, power2_of_sum, raised_by, scale2_of_sum, step
+from ..math.exponential cimport exp_pair, lowering, power2_of_sum, raised_by, scale2_of_sum, step
+from ..math.logistic cimport far_terms, far_times
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
 from ..math.piecewise cimport LAST, segment_parts_abreast, signed_steps, unless_beyond, where_beyond
 from ..math.segments cimport MISH_SEGMENTS
@@ -27,8 +29,12 @@ cdef inline real mish_end(real like) noexcept nogil:
 
 cdef inline real mish_far(real x) noexcept nogil:
     # x e (1 - e / 2) with e = e^x: the next term is x e^4 / 4, of 2^-31 of that in float32
-    cdef real m_low, sum, b = at_least(x, pick(x, -109.0, -752.0))
-    cdef real m = exp_pair(b, &m_low, &sum)
+    cdef f32x rest, v, power
+    cdef real m, m_low, sum, b = at_least(x, pick(x, -109.0, -752.0))
+    if real is f32x:
+        m = far_terms(-b, splat(x, 0.0), 0.5, False, &rest, &v, &power)
+        return scale_down(far_times(b, m, rest) * power, lowering(x))
+    m = exp_pair(b, &m_low, &sum)
     m_low = fma(m * splat(x, -0.5), scale2_of_sum(m, sum), m_low)
     return scale2_of_sum(scaled(b, m, m_low), sum)
 

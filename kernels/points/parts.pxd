@@ -10,7 +10,9 @@
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
 # its centre on the root, as has silu's in float64; for other slopes a polynomial takes over near it there
 # (tools/fit/roots.py).
-from ..lanes cimport all_less, any_less, at_least, at_most, f32x, fma, magnitude, pick, real, splat, where_less
+from ..lanes cimport (
+    all_less, any_less, at_least, at_most, f32x, fma, magnitude, pick, real, scale_down, splat, where_less,
+)
 from ..math.exponential cimport any_outside, largest, lowering, power2_raised_by
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
 
@@ -115,3 +117,18 @@ cdef inline int any_unusual(real p) noexcept nogil:
 
 cdef inline real where_usual(real p, real yes, real no) noexcept nogil:
     return where_less(magnitude(p), gate_lowering(p), no, where_less(magnitude(p), too_large(p), yes, no))
+
+
+# A slope far out may be no normal number, and operations on what came out subnormal are slow. So it is raised, too, and
+# a gradient that is not too large multiplies it before it is lowered.
+cdef inline real lowered_slope(real end, real a, real far, real near) noexcept nogil:
+    # a slope's part: `near`, but `far`, which is raised, where a is beyond the end of the segments
+    return where_less(end, a, scale_down(far, gate_lowering(a)), near)
+
+
+cdef inline real times_raised(real grad, real x, real k, real low) noexcept nogil:
+    # grad f(x) of k + low = f(-|x|) < 0, raised, for an f with f(x) + f(-x) = 1
+    cdef real size = magnitude(grad), end = too_large(x), one = splat(x, 1.0), down = gate_lowering(x)
+    cdef real y = scaled(grad * where_less(size, end, one, down), k, low)
+    down = where_less(size, end, down, one)
+    return where_less(x, splat(x, 0.0), scale_down(y, down), fma(y, -down, grad))

@@ -2,9 +2,11 @@
 # unevaluated form in which swish, softplus and the gates multiply by it.
 #
 #     sigmoid'(x) = y (1 - y), y = sigmoid(x)
-from ..lanes cimport all_less, at_most, fma, ldexp, magnitude, pick, real, scale_down, splat, where_less, with_sign
+from ..lanes cimport (
+    all_less, at_most, f32x, fma, ldexp, magnitude, pick, real, scale_down, splat, where_less, with_sign,
+)
 from ..math.exponential cimport whole
-from ..math.logistic cimport logistic_divisor, logistic_times_power, reduced
+from ..math.logistic cimport far_part, logistic_divisor, logistic_times_power, reduced
 from ..math.pairs cimport pair_quotient
 from .parts cimport gate_lowering, gate_power, too_large
 
@@ -42,4 +44,15 @@ cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
     if not all_less(size, too_large(t)):
         s = logistic(t, a_low, &low, &n)
         y = where_less(size, too_large(t), y, ldexp(grad * (s + low), n))
+    return y
+
+
+cdef inline f32x times_logistic_far(f32x grad, f32x t, f32x a) noexcept nogil:
+    # times_logistic where 9.68 < a = |t|. Beyond 125 its tail is 0 of every grad that is not too large
+    cdef f32x power, tail, y, down = gate_lowering(t), size = magnitude(grad)
+    tail = far_part(at_most(a, splat(a, 125.0)), 1.0, True, &power)
+    tail = scale_down(fma(grad, tail, grad), power)
+    y = with_sign(where_less(t, splat(t, 0.0), scale_down(tail, down), fma(tail, -down, grad)), grad)
+    if not all_less(size, too_large(t)):
+        y = where_less(size, too_large(t), y, times_logistic(grad, t, splat(t, -0.0)))
     return y

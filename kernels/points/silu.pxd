@@ -3,19 +3,21 @@
 #     silu(x) = x s(x), silu'(x) = s (1 + x (1 - s)); Elfwing, Uchibe and Doya, arXiv:1702.03118
 #     swish(x, beta) = x s(beta x), swish' = silu'(beta x); Ramachandran, Zoph and Le, arXiv:1710.05941
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, scale_down,
-    splat, two_sum, where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, real, splat, where_less,
+    with_sign,
 )
-from ..math.exponential cimport exp_of_pair, largest, lowering, power2_of_sum, whole
-from ..math.logistic cimport logistic_quotient, logistic_times, reduced, sigmoid
+from ..math.exponential cimport exp_parts, far_power, largest, lowering, power2_of_sum
+from ..math.logistic cimport far_terms, far_times, logistic_quotient, logistic_times, reduced, sigmoid
 from ..math.piecewise cimport (
     LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end, unless_beyond,
     where_beyond,
 )
-from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled
+from ..math.pairs cimport fast_sum, scaled
 from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS
 from ..math.wide_segments cimport SILU_SLOPE_WIDE
-from .parts cimport any_one, minus_tail, stretched, times_reflected_pair, where_one
+from .parts cimport (
+    any_one, gate_lowering, lowered_slope, minus_tail, stretched, times_raised, times_reflected_pair, where_one,
+)
 from .sigmoid cimport logistic
 
 
@@ -33,16 +35,16 @@ cdef inline real silu_tail_parts(real a, real* rest) noexcept nogil:
     return tail
 
 
-cdef inline real silu_tail(real x) noexcept nogil:
-    # |x| / (1 + e^|x|), times 2^32 (2^128)
-    cdef real r_low, sum
-    cdef real a = at_most(magnitude(x), pick(x, 109.0, 752.0))
-    cdef real r = reduced(a, &r_low, &sum)
-    return logistic_times(a, r, r_low, sum)
+cdef inline f64x silu_by_exp(f64x x) noexcept nogil:
+    cdef f64x r_low, sum, a = at_most(magnitude(x), splat(x, 752.0))
+    cdef f64x r = reduced(a, &r_low, &sum)
+    return minus_tail(x, logistic_times(a, r, r_low, sum))
 
 
-cdef inline real silu_by_exp(real x) noexcept nogil:
-    return minus_tail(x, silu_tail(x))
+cdef inline f32x silu_far(f32x x, f32x a) noexcept nogil:
+    # where 9.68 < a = |x| <= 109
+    cdef f32x rest, v, power, r = far_terms(a, splat(a, 0.0), 1.0, False, &rest, &v, &power)
+    return minus_tail(x, far_times(a, r, rest) * power)
 
 
 cdef inline f32x silu_segment(f32x x, f32x a, int which) noexcept nogil:
@@ -60,7 +62,7 @@ cdef inline real silu(real x) noexcept nogil:
             if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
                 y = where_less(first_steps_end(a), a, silu_segment(x, a, LAST), y)
             if any_less(end, a):
-                y = where_less(end, a, silu_by_exp(x), y)
+                y = where_less(end, a, silu_far(x, a), y)
         return y
     else:
         return silu_by_exp(x)
@@ -74,54 +76,41 @@ cdef inline real silu_slope_parts(real a, int which, real* rest) noexcept nogil:
         return segment(&SILU_SLOPE_WIDE[0][0], 16, ROOTED, which, steps(a), a, rest)
 
 
-cdef inline real silu_slope_far(real x, real* low) noexcept nogil:
-    # silu'(x) = e^x (1 + x) for x so far below 0 that 1 + e^x is 1
-    cdef real rest, e_low, sum, a = at_least(x, pick(x, -109.0, -760.0))
-    cdef real e = exp_of_pair(a, splat(x, -0.0), &e_low, &sum)
-    cdef real h = two_sum(splat(x, 1.0), a, &rest)
-    h = pair_product(h, rest, e, e_low, &rest)
-    low[0] = scale2(rest, whole(sum))
-    return scale2(h, whole(sum))
-
-
-cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
-    # With e = e^-|x| and s = 1 + e: (s + x e) / s^2 where x >= 0, and (s + x) e / s^2 where x < 0, which cancels near
-    # x = -1.278: for x beyond the segments
-    cdef real far = pick(x, 80.0, 690.0), a = at_most(magnitude(x), far), zero = splat(x, 0.0)
-    cdef real e, e_low, s, s_low, square, top, top_low, h, rest, k, t, c, sum
-    e = exp_of_pair(-a, splat(x, -0.0), &e_low, &sum)
-    t = power2(whole(sum))
-    e, e_low = e * t, scale_down(e_low, t)
-    s = fast_sum(splat(x, 1.0), e, &s_low)
-    s_low = s_low + e_low
-    square = s * s
-    h = two_sum(s, -a, &rest)
-    rest = rest + s_low
-    k = h * e
-    rest = fma(rest, e, fma(h, e_low, fma(h, e, -k)))
-    top = fast_sum(s, a * e, &top_low)
-    top_low = top_low + s_low
-    top, top_low = where_less(x, zero, k, top), where_less(x, zero, rest, top_low)
-    k = pair_quotient(top, top_low, square, fma(s + s, s_low, fma(s, s, -square)), low)
-    if any_less(x, -far):
-        c = silu_slope_far(x, &rest)
-        k, low[0] = where_less(x, -far, c, k), where_less(x, -far, rest, low[0])
-    return k
+cdef inline real silu_slope_far(real a, real* low) noexcept nogil:
+    # silu'(-a), raised as parts.pxd says, for an a beyond the segments, up to 109 (760). With e = e^-a it is
+    # e (1 - a + e) / (1 + e)^2, as a series e ((1 - a) + (2 a - 1) e + (1 - 3 a) e^2 + (4 a - 1) e^3 ...), of which two
+    # terms suffice in float32, to 2^-26.2
+    cdef real rest, sum, r, w, v, e, k, power, one = splat(a, 1.0), h = one - a  # exact
+    cdef real c = fma(a, splat(a, 2.0), -one)
+    if real is f32x:
+        r = far_terms(a, splat(a, 0.0), 0.0, True, &rest, &v, &power)
+        w = fast_sum(r, rest, &rest)
+        k = fma(h, w, h)
+        low[0] = fma(power, v * v * (c * gate_lowering(a)), fma(h, rest, fma(h, w, h - k)))
+    else:
+        r = exp_parts(-a, &rest, &sum)
+        w = r + rest
+        v = one + w
+        e = v * far_power(sum)
+        k = fma(fma(a, splat(a, -5.0), one), e, fma(a, splat(a, 4.0), -one))
+        c = fma(fma(k, e, fma(a, splat(a, -3.0), one)), e, c)
+        k = fast_sum(h, fma(h, w, v * e * c), low)
+        power = power2_of_sum(sum, 900)
+    low[0] = low[0] * power
+    return k * power
 
 
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x)
-    cdef real k, rest, far, slope, a = magnitude(x), end = steps_end(x)
+    cdef real k, rest, last, last_rest, a = magnitude(x), end = steps_end(x)
     k = silu_slope_parts(a, LOOKUP_FLOATS, &rest)
     if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
-        k = where_less(first_steps_end(a), a, silu_slope_parts(a, LAST, &far), k)
-        rest = where_less(first_steps_end(a), a, far, rest)
-    slope = reflected_pair(x, k, rest, low)
+        last = silu_slope_parts(a, LAST, &last_rest)
+        k, rest = where_less(first_steps_end(a), a, last, k), where_less(first_steps_end(a), a, last_rest, rest)
     if any_less(end, a):
-        k = silu_slope_by_exp(x, &rest)
-        slope = where_less(end, a, k, slope)
-        low[0] = where_less(end, a, rest, low[0])
-    return slope
+        last = silu_slope_far(at_most(a, pick(a, 109.0, 760.0)), &last_rest)
+        k, rest = lowered_slope(end, a, last, k), lowered_slope(end, a, last_rest, rest)
+    return reflected_pair(x, k, rest, low)
 
 
 cdef inline real silu_backward_segment(real grad, real x, real a, int which) noexcept nogil:
@@ -138,8 +127,8 @@ cdef inline real silu_backward(real grad, real x) noexcept nogil:
         if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
             y = where_less(first_steps_end(a), a, silu_backward_segment(grad, x, a, LAST), y)
         if any_less(end, a):
-            k = silu_slope_by_exp(x, &low)
-            y = where_less(end, a, grad * (k + low), y)
+            k = silu_slope_far(a, &low)
+            y = where_less(end, a, times_raised(grad, x, k, low), y)
     return y
 
 

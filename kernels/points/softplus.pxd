@@ -12,17 +12,17 @@ from ..lanes cimport (
     splat, two_sum, where_less, with_sign,
 )
 from ..math.exponential cimport (
-    exp_of_pair, exp_parts, expm1_parts, far_out, lowering, power2_of_sum, raised_power2, scale2_of_sum, whole,
+    exp_of_pair, exp_parts, expm1_parts, far_out, lowering, power2_of_sum, scale2_of_sum, whole,
 )
 from ..math.logarithm cimport log, log1p_below_f64, log1p_f64, log_pair_f32, log_terms_f64
-from ..math.logistic cimport sigmoid_tail
+from ..math.logistic cimport far_part, sigmoid_tail
 from ..math.piecewise cimport (
     ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end, unless_beyond, where_beyond,
 )
 from ..math.pairs cimport fast_sum, finite, pair_product
 from ..math.segments cimport SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
 from .parts cimport any_one, any_other, stretched, times_reflected, where_one
-from .sigmoid cimport times_logistic
+from .sigmoid cimport times_logistic, times_logistic_far
 
 
 cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcept nogil:
@@ -63,13 +63,10 @@ cdef inline f64x softplus_tail_f64(f64x a, f64x* low) noexcept nogil:
     return log1p_below_f64(scale2(e, whole(sum)), scale2(e_low, whole(sum)), low)
 
 
-cdef inline f32x softplus_by_exp(f32x x) noexcept nogil:
-    cdef f32x low, y, sum, rise, lost
-    cdef f32x q = softplus_tail(at_most(magnitude(x), splat(x, 109.0)), splat(x, 0.0), &low, &sum)
-    q = scale2_of_sum(q, sum)
-    rise = at_least(x, splat(x, 0.0))
-    y = fast_sum(at_least(rise, q), at_most(rise, q), &lost)
-    return where_less(rise, splat(x, INFINITY), y + fma(scale_down(low, raised_power2(sum)), lowering(x), lost), x)
+cdef inline f32x softplus_far(f32x a) noexcept nogil:
+    # log(1 + e^-a), times 2^32, for 9.68 < a <= 109
+    cdef f32x power, w = far_part(a, 0.5, False, &power)
+    return fma(w, power, power)
 
 
 cdef inline f32x softplus_segment(f32x rise, f32x a, int which) noexcept nogil:
@@ -88,22 +85,12 @@ cdef inline real softplus(real x) noexcept nogil:
             if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
                 y = where_less(first_steps_end(a), a, softplus_segment(rise, a, LAST), y)
             if any_less(end, a):
-                y = where_less(end, a, softplus_by_exp(x), y)
+                y = where_less(end, a, fma(softplus_far(a), lowering(a), rise), y)
         return y
     else:
         tail = softplus_tail_f64(a, &low)
         y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
         return where_less(x, splat(x, 100.0), y + (lost + low), x)
-
-
-cdef inline f32x softpluses_by_exp(f32x a, f32x* rise) noexcept nogil:
-    # for a >= 0: softplus(-a), and softplus(a) by the same exponential
-    cdef f32x low, sum, y, lost, q = softplus_tail(at_most(a, splat(a, 109.0)), splat(a, 0.0), &low, &sum)
-    q = scale2_of_sum(q, sum)
-    low = scale_down(low, raised_power2(sum))
-    y = fast_sum(at_least(a, q), at_most(a, q), &lost)
-    rise[0] = where_less(a, splat(a, INFINITY), y + fma(low, lowering(a), lost), a)
-    return q + scale_down(low, lowering(a))
 
 
 cdef inline f32x softpluses_segment(f32x a, int which, f32x* rise) noexcept nogil:
@@ -123,7 +110,8 @@ cdef inline real softpluses(real x, real* other) noexcept nogil:
                 last = softpluses_segment(a, LAST, &last_rise)
                 y, rise = where_less(first_steps_end(a), a, last, y), where_less(first_steps_end(a), a, last_rise, rise)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
-                last = softpluses_by_exp(a, &last_rise)
+                last = softplus_far(at_most(a, splat(a, 109.0)))
+                last, last_rise = scale_down(last, lowering(a)), fma(last, lowering(a), a)
                 y, rise = where_less(end, a, last, y), where_less(end, a, last_rise, rise)
     else:
         y = softplus_tail_f64(a, &last)
@@ -144,7 +132,7 @@ cdef inline real softplus_backward(real grad, real x) noexcept nogil:
                 last = with_sign(times_reflected(grad, x, sigmoid_tail(a, LAST)), grad)
                 y = where_less(first_steps_end(a), a, last, y)
             if any_less(end, a):
-                y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
+                y = where_less(end, a, times_logistic_far(grad, x, a), y)
         return y
     else:
         return times_logistic(grad, x, splat(x, -0.0))
