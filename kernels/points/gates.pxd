@@ -10,8 +10,8 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real,
-    scale_down, splat, where_less, with_sign,
+    LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale_down,
+    splat, where_less, with_sign,
 )
 from ..math.exponential cimport any_outside, largest, lowering, scale2_of_sum, whole
 from ..math.logistic cimport far_sum, far_terms, logistic_divisor, logistic_quotient, reduced, times_logistic_f32
@@ -139,22 +139,17 @@ cdef inline real gate_backward(real grad, real up, real slope, real low) noexcep
 
 
 cdef inline real swiglu_by_exp(real gate, real up) noexcept nogil:
-    # float32: where a factor or the product is of unusual size
-    cdef real p, p_low, r_low, r, sum, y, s, s_low, n, power, rest, inverse
-    cdef real least = pick(gate, -200.0, -1470.0), x = at_least(gate, least)
-    if real is f64x:
-        p = product(x, up, &p_low)
-        r = reduced(at_most(magnitude(gate), -least), &r_low, &sum)
-        power = gate_power(sum)
-        s = logistic_quotient(p * power, p_low * power, r, r_low, power, gate_lowering(p), &rest, &inverse)
-        y = gated(gate, p, p_low, s, rest * inverse)
-        if not any_unusual(p):
-            return y
-    s = logistic(gate, splat(gate, -0.0), &s_low, &n)
-    s = gated_pair(x, up, s, s_low, n)
-    if real is f64x:
-        return where_usual(p, y, s)
-    return s
+    cdef real p_low, r_low, sum, y, s, s_low, n, rest, inverse, least = pick(gate, -200.0, -1470.0)
+    cdef real x = at_least(gate, least)
+    cdef real p = product(x, up, &p_low)
+    cdef real r = reduced(at_most(magnitude(gate), -least), &r_low, &sum)
+    cdef real power = gate_power(sum)
+    s = logistic_quotient(p * power, p_low * power, r, r_low, power, gate_lowering(p), &rest, &inverse)
+    y = gated(gate, p, p_low, s, rest * inverse)
+    if any_unusual(p):
+        s = logistic(gate, splat(gate, -0.0), &s_low, &n)
+        y = where_usual(p, y, gated_pair(x, up, s, s_low, n))
+    return y
 
 
 cdef inline f32x swiglu_far(f32x gate, f32x a, f32x p, f32x p_low) noexcept nogil:
@@ -286,26 +281,21 @@ cdef inline void swiglu_clamped_backward_of(const real* x, real* y) noexcept nog
 
 
 cdef inline real geglu_by_exp(real gate, real up) noexcept nogil:
-    # float32: where a factor or the product is of unusual size
-    cdef real p, p_low, low, sum, e, e_low, y, s, lost, n, power, zero = splat(gate, 0.0)
-    cdef real least = pick(gate, -20.0, -39.0), x = at_least(gate, least)
+    cdef real p_low, low, sum, e, e_low, y, s, lost, n, power, zero = splat(gate, 0.0), least = pick(gate, -20.0, -39.0)
+    cdef real x = at_least(gate, least)
+    cdef real p = product(x, up, &p_low)
     cdef real q = normal_tail_parts(at_most(magnitude(gate), -least), &low, &sum, &e, &e_low)
-    if real is f64x:
-        p = product(x, up, &p_low)
-        power = gate_power(sum)
-        s = pair_product(p, p_low, q, low, &lost)
-        y = gated(gate, p, p_low, s * power, lost * power)
-        if not any_unusual(p):
-            return y
-    s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
-    lost = lost - scale2_of_sum(low, sum)
-    n = where_less(gate, zero, whole(sum), zero)
-    s = where_less(gate, zero, q, s)
-    lost = where_less(gate, zero, low, lost)
-    s = gated_pair(x, up, s, lost, n)
-    if real is f64x:
-        return where_usual(p, y, s)
-    return s
+    power = gate_power(sum)
+    s = pair_product(p, p_low, q, low, &lost)
+    y = gated(gate, p, p_low, s * power, lost * power)
+    if any_unusual(p):
+        s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
+        lost = lost - scale2_of_sum(low, sum)
+        n = where_less(gate, zero, whole(sum), zero)
+        s = where_less(gate, zero, q, s)
+        lost = where_less(gate, zero, low, lost)
+        y = where_usual(p, y, gated_pair(x, up, s, lost, n))
+    return y
 
 
 cdef inline f32x geglu_far(f32x a, f32x up) noexcept nogil:
