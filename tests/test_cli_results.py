@@ -197,6 +197,18 @@ def test_an_empty_value_is_said_to_be_empty(here, capsys, words, message):
     assert message in told(capsys)
 
 
+@pytest.mark.parametrize("words", [
+    ["predict", "none.npz", "../data.npz"],
+    ["evolve", "--start", "none.npz"],
+    ["evolve", "--resume", "none.npz"],
+    ["inspect", "none.npz"],
+    ["bench", "--compare", "none.npz", "none.npz"],
+])
+def test_a_file_that_is_not_there_is_named_in_words(here, capsys, words):
+    assert cli.main(words) == 2
+    assert told(capsys).endswith("none.npz: No such file or directory")
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (0, 3, 1)])
 def test_a_file_of_no_rows(here, capsys, shape):
     x = np.zeros(shape)

@@ -24,6 +24,13 @@ class CommandError(Exception):
     """What went wrong, in a sentence for the person at the terminal."""
 
 
+def in_words(error):
+    """What an error says, without the number and the brackets that Python puts around a file's."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def require(module, extra=None):
     """Import a module, or say how to install it: with an extra of this package, or by its own name."""
     try:
@@ -198,7 +205,7 @@ def main(argv=None):
         abandon(sys.stdout)
         return 1
     except OSError as error:  # such as of a disk that is full, be it standard output's
-        say(f"lanewise: {error}")
+        say(f"lanewise: {in_words(error)}")
         abandon(sys.stdout)
         return 2
     return status

@@ -14,7 +14,7 @@ from ..measure import benchmark, figures, learning, machine, report
 from ..measure.ulps import DTYPES
 from ..measure.works import of_family, parse_size
 from ..terminal import is_terminal, say, show_table
-from . import CommandError, add_force, check_outputs, keep, require
+from . import CommandError, add_force, check_outputs, in_words, keep, require
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 _FAMILIES = tuple(dict.fromkeys(work.family for work in benchmark.WORKS.values()))
@@ -267,7 +267,7 @@ def _compare(arguments):
     try:
         before, after = map(figures.read, arguments.compare)
     except (OSError, ValueError) as wrong:
-        raise CommandError(f"--compare: {wrong}") from None
+        raise CommandError(f"--compare: {in_words(wrong)}") from None
     same = figures.same_machine(before, after)
     if arguments.absolute and not same:
         raise CommandError("--absolute: the files are of different machines, whose nanoseconds cannot be compared: "

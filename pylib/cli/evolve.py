@@ -18,6 +18,7 @@ from . import (
     check_outputs,
     figure_beside,
     free_output,
+    in_words,
     keep,
     refuse_what_is_read,
     require,
@@ -117,7 +118,7 @@ def _settings(arguments):
         try:
             former = checkpoint.notes(arguments.resume).get("settings", {})
         except (checkpoint.CheckpointError, OSError) as error:
-            raise CommandError(f"--resume: {error}") from None
+            raise CommandError(f"--resume: {in_words(error)}") from None
         for name in ("hidden", "mutation_rate"):
             if isinstance(former.get(name), list):
                 former[name] = tuple(former[name])
@@ -279,7 +280,7 @@ def run(arguments):
                 resume=arguments.resume)
         except (ValueError, OSError, RuntimeError) as error:  # also of a fitness, or a worker that died
             if getattr(error, "result", None) is None or not len(error.result.history):
-                raise CommandError(error) from None
+                raise CommandError(in_words(error)) from None
             failed, result = error, error.result
     if not len(result.history):
         say("Interrupted before the first generation: nothing to keep.")

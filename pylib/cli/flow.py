@@ -1,7 +1,7 @@
 """``lanewise flow``: how signals and gradients fare in a deep stack of layers. The numbers are `lw.gradient_flow`'s."""
 
 from ..terminal import show, show_table
-from . import CommandError, add_force, check_figure
+from . import CommandError, add_force, check_figure, in_words
 from . import option_types as types
 
 
@@ -57,7 +57,7 @@ def run(arguments):
                 arguments.depth, arguments.width, activation.strip(), arguments.norm, arguments.init,
                 _number(arguments.gain), rng=arguments.seed, lr=arguments.lr)
         except (TypeError, ValueError) as error:  # an activation may need parameters, which no option gives
-            raise CommandError(error) from None
+            raise CommandError(in_words(error)) from None
     for activation, flow in found.items():
         again = flow.updated is not None
         rows = [[str(k + 1), *(f"{values[k]:.3g}" for values in (flow.activation, flow.gradient, flow.slope)),
@@ -71,6 +71,6 @@ def run(arguments):
             flows(found, f"{arguments.depth} layers of {arguments.width}, {arguments.norm or 'no norm'}, "
                          f"{arguments.init}, gain {_gain(arguments.gain)}", arguments.output)
         except (OSError, ValueError) as error:
-            raise CommandError(error) from None
+            raise CommandError(in_words(error)) from None
         show(("figure: ", "dim"), (arguments.output, "bold"))
     return 0

@@ -13,7 +13,7 @@ import numpy as np
 from .. import ieee754
 from ..ieee754 import FORMATS, FloatLoss
 from ..terminal import say, show
-from . import CommandError, add_force, check_figure
+from . import CommandError, add_force, check_figure, in_words
 
 _SIGN, _EXPONENT, _MANTISSA, _LABEL, _BAD = "bold red", "green", "cyan", "dim", "yellow"
 _MAX_ROWS = 48
@@ -217,7 +217,7 @@ def show_file(path, format, plot, formats=None):
             try:
                 show(f"drawn: {exponent_histogram(statistics, name, plot)}")
             except OSError as error:
-                raise CommandError(error) from None
+                raise CommandError(in_words(error)) from None
     if not shown:
         raise CommandError(f"{path}: there is no array of numbers to inspect")
 
@@ -238,6 +238,8 @@ def _arrays(path):
                     # which NumPy reads only as a pickle, that could run any code
                     say(f"lanewise: {path}:{name} is left out: it holds Python objects")
         return arrays
+    except OSError as error:
+        raise CommandError(f"cannot read {in_words(error)}") from None
     except Exception as error:  # of an empty, damaged or foreign file, of many kinds
         raise CommandError(f"cannot read {path}: {error or type(error).__name__}") from None
 

@@ -9,7 +9,7 @@ import io
 import sys
 
 from ..terminal import say
-from . import CommandError, add_force, check_outputs, refuse_what_is_read
+from . import CommandError, add_force, check_outputs, in_words, refuse_what_is_read
 
 
 def add_predict_parser(subparsers):
@@ -47,7 +47,7 @@ def run(arguments):
             header = [["predicted", *map(str, model.classes.tolist())]]
         right = None if y is None or not len(y) else _score(model, x, y)
     except (OSError, ValueError, TypeError) as error:
-        raise CommandError(error) from None
+        raise CommandError(in_words(error)) from None
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(header + rows)
     if arguments.output is None:

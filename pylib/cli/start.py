@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from . import CommandError
+from . import CommandError, in_words
 
 
 def shown(path):
@@ -27,7 +27,7 @@ def read_start(settings, given):
     try:
         start = load_start(path, settings["codebook"] and getattr(genome, settings["codebook"]))
     except (OSError, ValueError) as error:
-        raise CommandError(f"--start: {error}") from None
+        raise CommandError(f"--start: {in_words(error)}") from None
     settings["objective"] = start.network.objective
     return start
 
