@@ -115,7 +115,11 @@ X, Y = np.eye(20), np.arange(20) % 2
     ("a.csv", "", "no rows of numbers"),
     ("a.csv", "1,2,a\n3,4,5,b\n", "line 2 has 4 fields, the lines before it 3"),
     ("a.csv", "1,2,a\n3,four,b\n", "line 2 has 'four' where a number is wanted"),
-    ("a.csv", "1\n2\n", "line 1 has one field"),
+    ("a.csv", "1\n2\n", "line 1 has one field; features and a label are wanted, separated by commas\n"),
+    ("a.csv", "x;y;label\n1;2;a\n", "line 1 has one field; .* separated by commas, not by semicolons\n"),
+    ("a.csv", "x\ty\tlabel\n1\t2\ta\n", "separated by commas, not by tabs\n"),
+    ("a.csv", "1 2 a\n3 4 b\n", "separated by commas, not by spaces\n"),
+    ("a.csv", "1,2,a\n", "1 row; at least 10"),
     ("a.csv", b"\xff\xfe\x00,1", "not a text file"),
     ("a.csv", "1,2,a\n" * 9 + "1,inf,b\n" * 3, "row 10 holds a NaN, an infinity"),
 ])

@@ -166,7 +166,7 @@ def load(path, label=None, values=False):
     else:
         x, y, features, label, notes = read_csv(path, label, values)
     if len(x) < 2 * HELD_OUT:
-        raise DataError(f"{path}: {len(x)} rows; at least {2 * HELD_OUT} are wanted")
+        raise DataError(f"{path}: {len(x)} {'row' if len(x) == 1 else 'rows'}; at least {2 * HELD_OUT} are wanted")
     _check_finite(path, x)
     more = {"features": features, "label": label, "notes": tuple(notes)}
     if values:

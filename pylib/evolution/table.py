@@ -91,7 +91,7 @@ def _lines(path):
                     continue
                 if len(fields) < 2:
                     raise DataError(f"{path}: line {reader.line_num} has one field; features and a label are wanted, "
-                                    "separated by commas")
+                                    f"separated by commas{_other_separator(fields[0])}")
                 if lines and len(fields) != len(lines[0][1]):
                     raise DataError(f"{path}: line {reader.line_num} has {len(fields)} fields, the lines before it "
                                     f"{len(lines[0][1])}")
@@ -105,6 +105,14 @@ def _lines(path):
     if not lines:
         raise DataError(f"{path}: no rows of numbers")
     return lines
+
+
+def _other_separator(line):
+    # What a line without commas seems to be separated by, for the error
+    for character, name in ((";", "semicolons"), ("\t", "tabs"), (" ", "spaces")):
+        if character in line:
+            return f", not by {name}"
+    return ""
 
 
 def _header(path, lines, label, names):
