@@ -1,7 +1,8 @@
 """A network learns parity and how long to think: PonderNet's adaptive steps on vectors of plus and minus one.
 
 Is the number of +1 odd? A vector shows 1 to 8 of its places, the others are 0. A recurrent layer looks at the vector
-again and again, and after each step it may halt. Takes some seconds.
+again and again, and after each step it may halt. Takes some seconds; on a busy machine minutes, unless NumPy's products
+are left one thread: OPENBLAS_NUM_THREADS=1 (docs/threads.md).
 """
 
 import lanewise as lw

@@ -2,7 +2,8 @@
 
 Eight pixels make a token, a digit is a row of eight of them. Queries and keys are normed over the head dimension before
 their product, so that no logit of the softmax outgrows the root of that dimension. Every backward stands beside its
-forward. Needs scikit-learn for the digits; takes some seconds.
+forward. Needs scikit-learn for the digits; takes some seconds, on a busy machine with
+OPENBLAS_NUM_THREADS=1 (docs/threads.md).
 """
 
 import lanewise as lw
