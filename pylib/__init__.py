@@ -9,7 +9,7 @@ when they are first used.
 from sys import modules as _modules
 from typing import TYPE_CHECKING
 
-from . import functions, kernels
+from . import bounds, functions, kernels
 from .config import get_num_threads, set_num_threads, show_config
 from .functions import *  # noqa: F403
 
@@ -27,6 +27,7 @@ _FRAMEWORKS = ("jax", "torch")  # imported where they are asked for by name: the
 _MOVED = ("checkpoint", "data", "network")  # into evolution; scripts import them from here
 __all__ = [
     "__version__",
+    "bounds",
     "embedding",
     "evolution",
     "genome",

@@ -193,8 +193,11 @@ def functions():
 
 
 def of(function):
-    """The bounds of a function in ULP, by the name of a dtype: float32 or float64."""
-    found = LEARNING_BOUNDS.get(function) or _ALL[function]
+    """The bounds in ULP of a function, or of its name, by the name of a dtype: float32 or float64."""
+    name = getattr(function, "__name__", function)
+    found = LEARNING_BOUNDS.get(name) or _ALL.get(name)
+    if found is None:
+        raise KeyError(f"no bound of {name!r}: it is no public function of lanewise that computes")
     return of(found) if isinstance(found, str) else found
 
 

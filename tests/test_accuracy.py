@@ -54,8 +54,14 @@ def test_every_public_function_has_a_bound():
 
 def test_a_bound_is_never_made_up():
     for look in (bounds.of, lambda name: bounds.bound(name, "float32")):
-        with pytest.raises(KeyError, match="sine"):
+        with pytest.raises(KeyError, match="no bound of 'sine'"):
             look("sine")
+
+
+def test_a_bound_is_found_by_the_function_itself():
+    for function in (lw.silu, lw.elu_backward, lw.layer_norm, lw.linear):
+        assert bounds.of(function) == bounds.of(function.__name__)
+        assert bounds.bound(function, "float64") == bounds.of(function)["float64"]
 
 
 @pytest.mark.parametrize("function", bounds.functions())

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "cli": {"lanewise", "kernels", "bounds", "functions", "ieee754", "genome", "evolution", "learning", "measure",
             "files", "terminal"},
     # torch and jax by name only
-    "lanewise": {"config", "embedding", "evolution", "formats", "functions", "genome", "ieee754", "kernels",
+    "lanewise": {"bounds", "config", "embedding", "evolution", "formats", "functions", "genome", "ieee754", "kernels",
                  "learning"},
     "jax": {"embedding", "functions", "kernels"},
     "torch": {"embedding", "functions", "kernels"},

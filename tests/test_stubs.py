@@ -40,6 +40,8 @@ REVEALED = {
     "lw.ieee754.classify(x)": "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.unsignedinteger[",
     "lw.ieee754.BINARY16.largest": "float",
     "lw.ieee754.describe('0.1').neighbours": "tuple[float | None, float | None]",
+    "lw.bounds.of('silu')": "dict[str, float]",
+    "lw.bounds.bound(lw.silu, 'float32')": "float",
     "lw.show_config('dicts')": "dict[str, Any]",
     # learning
     "lw.linear(x, x)": "numpy.ndarray[",
