@@ -5,6 +5,7 @@ from cpython.object cimport PyObject_Call
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import, PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from cython cimport critical_section
 from libc.float cimport DBL_MAX
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strchr
@@ -761,9 +762,12 @@ cdef dict KNOWN_FLOATS = {}, KNOWN_DOUBLES = {}
 
 
 cdef object number_of(object value, int precision):
-    # A Python number as a float32 or float64 operand, kept for the next call
+    # A Python number as a float32 or float64 operand, kept for the next call. Without a GIL another thread may empty
+    # the dict between finding an operand and holding it, so nobody else has the dict meanwhile.
     cdef dict known = KNOWN_DOUBLES if precision == np.NPY_DOUBLE else KNOWN_FLOATS
-    cdef np.ndarray operand = <np.ndarray>known.get(value)
+    cdef np.ndarray operand
+    with critical_section(known):
+        operand = <np.ndarray>known.get(value)
     if operand is None and type(value) is int:
         value = float(value)
     if operand is None or <double>value == 0.0:  # 0.0 and -0.0 are one key
@@ -773,7 +777,7 @@ cdef object number_of(object value, int precision):
         else:
             (<float*>np.PyArray_DATA(operand))[0] = <float><double>value
         np.PyArray_CLEARFLAGS(operand, np.NPY_ARRAY_WRITEABLE)  # __array_ufunc__ of anybody's array is given it
-        if len(known) == 1000:
+        if len(known) >= 1000:
             known.clear()
         known[value] = operand
     return operand

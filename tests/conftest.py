@@ -29,8 +29,8 @@ LEVELS_HERE = [level for level in levels.supported(machine.cpu_features()) if le
 ABOVE_KERNELS = {f"test_{name}" for name in (
     "accuracy", "architecture", "bench", "bench_blas", "bench_command", "bench_files", "bench_report", "classifier",
     "cli_evolve", "cli_results", "cli_start", "cli_train", "cost_by_size", "data", "defaults", "evolution_examples",
-    "executors", "files", "flags", "flow", "inspect", "interop", "kernel_rooms", "learning_examples", "levels",
-    "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
+    "executors", "files", "flags", "flow", "inspect", "interop", "interpreters", "kernel_rooms", "learning_examples",
+    "levels", "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
 EACH_LEVEL = {"level", "first_level", "other_level"}
 
 # What hypothesis draws is the same in every run, and however long that takes on a busy machine is no fault.
