@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Adam's step is about the learning rate for every parameter, however small its gradient. Optimisers that keep their moments
-# in few bits have one scale for a block of 128 or 256 parameters, and one parameter with a large gradient sets it. A
+# Adam's step is about the learning rate for every parameter, however small its gradient. Optimisers that keep their
+# moments in few bits have one scale for a block of 128 or 256 parameters, and one parameter with a large gradient sets it. A
 # gradient of a thousandth has a square of a millionth, which is less than the smallest number of the block. What is then
 # kept in its place decides: with torchao's AdamWFp8 the steps grow, to nine learning rates after 100 of them; with its
 # AdamW4bit and with bitsandbytes' AdamW8bit the parameters nearly stand still. torchao's AdamW8bit is right, but is like

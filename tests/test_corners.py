@@ -34,6 +34,13 @@ def test_a_logit_far_below_the_largest_is_not_cut_off(dtype):
     np.testing.assert_array_equal(lw.softmax(row(0, -np.inf, dtype=dtype)), row(1, 0))
 
 
+@pytest.mark.parametrize(("numbers", "dtype"), [([100, -100, 0], "i1"), ([1, 2, 3], "u1"), ([30_000, -30_000], "i2")])
+def test_integers_do_not_wrap_where_the_largest_is_taken_away(numbers, dtype):
+    x = row(*numbers, dtype=dtype)
+    for function in (lw.softmax, lw.log_softmax):
+        np.testing.assert_array_equal(function(x), function(x.astype(np.float64)))
+
+
 @pytest.mark.parametrize("classes", [3, 4, 16, 17])
 def test_a_nan_spoils_all_of_its_row(classes):
     logits = np.zeros((1, classes), np.float32)
