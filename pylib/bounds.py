@@ -11,6 +11,8 @@ that one's name in place of its bounds."""
 
 from collections import ChainMap
 
+__all__ = ["bound", "functions", "of"]
+
 SIXTEEN = 0.51  # computed in float32 and rounded once
 
 BOUNDS = {

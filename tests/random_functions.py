@@ -18,7 +18,7 @@ RESULTS = {"CheckpointError", "Description", "EvolutionResult", "FieldStatistics
 
 
 def modules():
-    """Every public module by the path that leads to it from `lanewise`."""
+    """Every public module of functions that compute, by the path that leads to it from `lanewise`."""
     found, left = {}, {"": lw}
     while left:
         path, module = left.popitem()
@@ -27,7 +27,7 @@ def modules():
         found[path] = module
         for name in module.__all__:
             value = getattr(module, name)
-            if isinstance(value, types.ModuleType):
+            if isinstance(value, types.ModuleType) and value is not lw.bounds:
                 left[f"{path}.{name}".removeprefix(".")] = value
     return found
 
