@@ -3,8 +3,10 @@
 #
 # How a family's file is made. Most x lie within 5 or 10 of 0, and up to there float32 has polynomials by segments
 # (math/segments.pxd), in half the time of the formula. The formula itself is ..._by_exp: float64 takes it everywhere
-# but for silu's slope, which has segments too, and float32 where a register holds a number beyond them. LOOKUP_FLOATS
-# says how many segments a level looks up at once, 8 or 16 (4 or 8).
+# but for silu's slope, which has segments too. Where a register holds a number beyond the segments, float32 takes
+# ..._far, which is the formula without its division (far_terms of math/logistic.pxd). The gated units take ..._by_exp
+# there if a product is very large or small. LOOKUP_FLOATS says how many segments a level looks up at once, 8 or 16
+# (4 or 8).
 #
 # ..._slope is f'(x) as an unevaluated sum of two numbers, by which ..._backward multiplies grad, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
