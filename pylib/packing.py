@@ -3,6 +3,7 @@
 What a code stands for is decided in genome/codes.py and in formats.py; the arithmetic is lanewise.kernels.genome.
 """
 
+import math
 import operator
 
 import numpy as np
@@ -39,9 +40,25 @@ def plain(name, array):
     return np.asarray(as_array(name, array))
 
 
+def _plain_numbers(name, array, dtype):
+    # `plain`; for a dtype of floats also of Python's ints beyond 64 bits, of which NumPy makes objects, as float64
+    found = plain(name, array)
+    if found.dtype != object or dtype.kind != "f" or hasattr(array, "dtype") or (
+            not all(type(each) in (int, float) for each in found.flat)):
+        return found
+    return np.array([_nearest_float(each) for each in found.flat]).reshape(found.shape)
+
+
+def _nearest_float(number):
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def numbers(name, array, dtype):
     """Numbers as an ndarray of a dtype of floats; an error where they are none."""
-    array = plain(name, array)
+    array = _plain_numbers(name, array, np.dtype(dtype))
     # the types of ml_dtypes, such as bfloat16, are of the kind V
     if array.dtype.kind not in "biuf" and (array.dtype.kind != "V" or issubclass(array.dtype.type, np.void)):
         raise TypeError(f"{name} is a number, or an array of numbers; got {array.dtype}")
@@ -69,13 +86,14 @@ def contiguous(array):
 def held(name, array, dtype):
     """An ndarray of a dtype, of an array whose every number that dtype has, such as one of another byte order, or of a
     list of numbers; an error of other arrays, whose numbers would be rounded or cut."""
-    found = plain(name, array)
+    dtype = np.dtype(dtype)
+    found = _plain_numbers(name, array, dtype)
     if found.dtype == dtype:
         return found
-    dtype = np.dtype(dtype)
     if np.can_cast(found.dtype, dtype) and found.dtype != bool:
         return numbers(name, found, dtype) if dtype.kind == "f" else found.astype(dtype)
-    if not hasattr(array, "dtype") and found.dtype.kind in ("iuf" if dtype.kind == "f" else "iu"):
+    if not hasattr(array, "dtype") and (found.dtype.kind in ("iuf" if dtype.kind == "f" else "iu") or (
+            found.dtype == object and all(type(each) is int for each in found.flat))):  # beyond 64 bits
         if dtype.kind == "f":
             return numbers(name, found, dtype)
         info = np.iinfo(dtype)

@@ -134,3 +134,13 @@ def test_tiny_rows_beside_a_large_eps(name, dtype):
             terms = np.abs(wide) / np.sqrt(np.longdouble(eps))
             found = errors(call(x, eps=eps), exact, dtype, terms)
             assert found.max() <= bound, (length, exponent)
+
+
+@pytest.mark.parametrize("name", ["mse", "l1", "huber", "cross_entropy", "nll_loss"])
+def test_a_gradient_is_an_int_of_any_size(name):
+    x = np.float64([[1, 2], [3, 4]])
+    target = [0, 1] if name in ("cross_entropy", "nll_loss") else x[::-1]
+    backward = getattr(lw, f"{name}_backward")
+    assert np.array_equal(backward(2**70, x, target), backward(2.0**70, x, target))
+    with pytest.raises(ValueError, match=rf"{name}_backward: grad must be a number that a float holds, not an int of"):
+        backward(10**400, x, target)

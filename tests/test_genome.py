@@ -310,3 +310,19 @@ print(digest.hexdigest())
 
 def test_same_bits_on_every_level_and_thread_count(bits_agree):
     bits_agree(PROGRAM)
+
+
+def test_python_ints_beyond_64_bits_are_numbers():
+    large = 2**64 + 2**63
+    assert genome.encode([large, -large]).tolist() == genome.encode([1e19, -1e19]).tolist()
+    assert genome.encode([10**400, -10**400, 1, 0.5]).tolist() == genome.encode([np.inf, -np.inf, 1, 0.5]).tolist()
+    codes = np.arange(4, dtype=np.uint8).reshape(1, 4)
+    assert np.array_equal(genome.decode(codes, scale=2**70), genome.decode(codes, scale=2.0**70))
+    assert np.array_equal(genome.linear4(np.eye(8, dtype=np.float32), codes, scale=2**70),
+                          genome.linear4(np.eye(8, dtype=np.float32), codes, scale=2.0**70))
+    with pytest.raises(ValueError, match="scale is finite, also in float32"):
+        genome.decode(codes, scale=10**400)
+    with pytest.raises(ValueError, match=f"genomes holds numbers from 0 to 255; got {2**64}"):
+        genome.decode([1, 2**64])
+    with pytest.raises(TypeError, match="weights holds float32; got object"):
+        genome.encode([1, None])

@@ -136,6 +136,12 @@ def _with_grad(name, asked, operands, scale, out, losses=None):
 def arriving(name, grad, expected):
     """The gradient arriving at losses of the expected shape: an array, or a float where they are one number."""
     shape = ()
+    if type(grad) is int:  # beyond 64 bits NumPy makes an object of it
+        try:
+            grad = float(grad)
+        except OverflowError:
+            raise ValueError(f"{name}: grad must be a number that a float holds, not an int of {grad.bit_length()} bits"
+                             ) from None
     if type(grad) is not float:
         grad = floating(name, "grad", grad)
         shape = grad.shape

@@ -205,7 +205,7 @@ def _of_groups(name, given, groups, rows, later=False):
         if values.dtype.name == "float8_e8m0fnu" or values.dtype == np.uint8:
             raise TypeError(f"{name} holds numbers; got {values.dtype}, which are exponents: "
                             "lanewise.genome.formats.e8m0_scales makes numbers of them")
-        values = numbers(name, values, np.float32)
+        values = numbers(name, given, np.float32)
     values = contiguous(values)
     if later and values.shape == (rows, groups):
         return values, None
