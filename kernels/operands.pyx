@@ -701,16 +701,26 @@ def plain_classes(x, target, weight, ignore_index, axis):
     return None if signs >> 63 else (logits, chosen, indices, weight, <double>count)
 
 
+cdef object no_normalized_shape(name, role, given, tuple shape):
+    # the end of an error about a weight that is the shape which PyTorch's function takes in its place
+    sizes = (given,) if type(given) is int else tuple(given) if type(given) in (tuple, list) else ()
+    if name not in ("layer_norm", "rms_norm") or role != "weight" or not sizes or sizes != shape[-len(sizes):]:
+        return ""
+    return ". PyTorch's normalized_shape is not given here: a row lies along `axis`, the last by default"
+
+
 def vector(name, role, values, np.ndarray x, Py_ssize_t axis, beside="x"):
     """A weight or a bias as an array of the length along `axis` of `x`, whose role is `beside`, or what stands for
     none."""
     if values is None:
         return ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
+    given = values
     if not np.PyArray_CheckExact(values) or not taken(values):
         values = floats_beside(name, role, values, x)
     if np.PyArray_NDIM(values) != 1 or np.PyArray_DIM(values, 0) != np.PyArray_DIM(x, <int>axis):
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit {beside} of shape {(<object>x).shape}; "
-                         f"along axis {axis} it must have shape {(<object>x).shape[axis:axis + 1]}")
+                         f"along axis {axis} it must have shape {(<object>x).shape[axis:axis + 1]}"
+                         f"{no_normalized_shape(name, role, given, (<object>x).shape)}")
     return values
 
 

@@ -60,8 +60,13 @@ else:
             from . import learning
 
             return globals().setdefault(name, getattr(learning, name))
+        missing = f"module {__name__!r} has no attribute {name!r}"
+        # PyTorch's name, with "_loss" or without it; Python, which knows spellings alone, would find another loss
+        other = name.removesuffix("_loss") if name.endswith("_loss") else f"{name}_loss"
+        if other in functions.__all__:
+            raise AttributeError(f"{missing}; here it is called {other!r}", name=name, obj=None)
         # by name and obj Python finds what is spelled like it: "Did you mean: 'silu'?"
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_modules[__name__])
+        raise AttributeError(missing, name=name, obj=_modules[__name__])
 
 
 def _describe_format(name):

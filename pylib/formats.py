@@ -57,6 +57,13 @@ class Format:
     has_subnormals: bool = True
 
     def __post_init__(self):
+        for field in ("exponent_bits", "mantissa_bits", "bias"):
+            if not isinstance(getattr(self, field), (int, np.integer)):
+                raise TypeError(f"{field} is an int; got {getattr(self, field)!r:.60}")
+        for field in ("signed", "has_subnormals"):
+            truth("Format", field, getattr(self, field))
+        if not isinstance(self.name, str):
+            raise TypeError(f"the name of a format is a str; got {self.name!r:.60}")
         if self.specials not in SPECIALS:
             raise ValueError(f"specials={self.specials!r} is unknown; expected one of {', '.join(SPECIALS)}")
         if not 1 <= self.exponent_bits <= (8 if self.width <= 32 else 11) or not 0 <= self.mantissa_bits <= 52:

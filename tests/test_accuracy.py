@@ -4,6 +4,7 @@ axis are within their bounds; those of the activations are the business of test_
 
 import math
 import re
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -232,7 +233,10 @@ def test_command_fails_where_a_bound_is_exceeded(monkeypatch, capsys):
     (["sine"], "no bound is promised for 'sine'"),
     (["exp", "--threads", "0"], "--threads: expected an integer from 1 to 1024; got 0"),
 ])
-def test_command_refuses(arguments, message, capsys):
+@pytest.mark.parametrize("installed", [True, False])
+def test_command_refuses(arguments, message, installed, capsys, monkeypatch):
+    if not installed:
+        monkeypatch.setitem(sys.modules, "mpmath", None)
     assert main(["accuracy", *arguments]) == 2
     assert message in capsys.readouterr().err
 

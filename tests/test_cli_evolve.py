@@ -121,7 +121,8 @@ X, Y = np.eye(20), np.arange(20) % 2
     ("a.csv", "1 2 a\n3 4 b\n", "separated by commas, not by spaces\n"),
     ("a.csv", "1,2,a\n", "1 row; at least 10"),
     ("a.csv", b"\xff\xfe\x00,1", "not a text file"),
-    ("a.csv", "1,2,a\n" * 9 + "1,inf,b\n" * 3, "row 10 holds a NaN, an infinity"),
+    ("a.csv", "1,2,a\n" * 9 + "1,inf,b\n" * 3, "line 10 has 'inf': a NaN, an infinity or a number beyond"),
+    ("a.csv", "\nx,y,label\n" + "1,2,a\n" * 9 + "-1e301,4,b\n" * 3, "line 12 has '-1e301': a NaN, an infinity or"),
 ])
 def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, capsys, name, content, message):
     path = write(tmp_path, name, content)

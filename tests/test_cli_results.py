@@ -254,11 +254,11 @@ def test_labels_that_are_none_of_the_classes(here, capsys):
     Classifier(network, np.zeros(network.genome_bytes, np.uint8), [0, 1]).save("model.npz")
     (here / "cwd/x.csv").write_text("1,2,3,up\n4,5,6,down\n")
     assert cli.main(["predict", "model.npz", "x.csv"]) == 2
-    assert "y holds none of the classes [0, 1]; got <U4, such as 'up'" in told(capsys)
+    assert "x.csv: y holds none of the classes [0, 1]; got <U4, such as 'up'" in told(capsys)
     network = lw.evolution.Network((3, 1), objective="mse")
     Classifier(network, np.zeros(network.genome_bytes, np.uint8)).save("model.npz")
     assert cli.main(["predict", "model.npz", "x.csv"]) == 2
-    assert "the network predicts values, so labels must be numbers; got <U4, such as 'up'" in told(capsys)
+    assert "x.csv: the network predicts values, so labels must be numbers; got <U4, such as 'up'" in told(capsys)
 
 
 @pytest.mark.parametrize("command", [

@@ -98,6 +98,16 @@ def test_a_name_that_is_not_there_is_told_beside_one_that_is(run_python):
     assert "Did you mean: 'silu'?" in run_python("import lanewise; lanewise.SiLU").stderr
 
 
+@pytest.mark.parametrize(("name", "other"), [
+    ("mse_loss", "mse"), ("l1_loss", "l1"), ("huber_loss", "huber"), ("cross_entropy_loss", "cross_entropy"),
+    ("nll", "nll_loss"),
+])
+def test_a_loss_by_another_name_is_told_its_own(name, other, run_python):
+    error = run_python(f"import lanewise; lanewise.{name}").stderr
+    assert f"module 'lanewise' has no attribute '{name}'; here it is called '{other}'" in error
+    assert "Did you mean" not in error
+
+
 def test_the_command_says_its_version(run_python):
     assert run_python("from lanewise import cli; cli.main(['--version'])").stdout == f"lanewise {lw.__version__}\n"
 

@@ -269,6 +269,12 @@ def test_errors_say_what_was_given_and_expected():
         ieee754.Format("mine", 4, 3, 7, "some")
     with pytest.raises(ValueError, match="mantissa bit"):
         ieee754.Format("mine", 4, 0, 7)
+    for given, message in {("mine", "4", 3, 7): "exponent_bits is an int; got '4'",
+                           ("mine", 4, 3.0, 7): r"mantissa_bits is an int; got 3\.0",
+                           ("mine", 4, 3, None): "bias is an int; got None",
+                           (8, 4, 3, 7): "the name of a format is a str; got 8"}.items():
+        with pytest.raises(TypeError, match=message):
+            ieee754.Format(*given)
 
 
 def test_a_format_of_ones_own():

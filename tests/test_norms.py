@@ -284,6 +284,12 @@ def test_errors_name_both_shapes():
     x = np.zeros((3, 4), np.float32)
     with pytest.raises(ValueError, match=r"weight of shape \(5,\) does not fit x of shape \(3, 4\)"):
         lw.rms_norm(x, np.ones(5))
+    for shape in (4, (4,), [4], (3, 4)):
+        for function in (lw.layer_norm, lw.rms_norm):
+            with pytest.raises(ValueError, match=r"must have shape \(4,\)\. PyTorch's normalized_shape is not"):
+                function(np.ones((3, 4)), shape)
+    with pytest.raises(ValueError, match=r"must have shape \(4,\)$"):
+        lw.layer_norm(np.ones((3, 4)), (1.0, 2.0))
     with pytest.raises(ValueError, match=r"bias of shape \(4,\) does not fit x of shape \(3, 4\).*\(3,\)"):
         lw.layer_norm(x, None, np.ones(4), axis=0)
     with pytest.raises(ValueError, match=r"axis 2 is out of range for x of shape \(3, 4\)"):

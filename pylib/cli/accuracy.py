@@ -73,10 +73,6 @@ def add_accuracy_parser(subparsers):
 
 def run(arguments):
     """Measure and print."""
-    for module in ("mpmath", "scipy", "ml_dtypes"):
-        require(module, "test")
-    from ..measure import accuracy, row_accuracy
-
     for name in arguments.functions:
         if name in LEARNING_BOUNDS:
             bounds = ", ".join(f"{bound:g} ({dtype})" for dtype, bound in of(name).items())
@@ -86,6 +82,10 @@ def run(arguments):
             raise CommandError(f"no bound is promised for {name!r}; expected some of {', '.join(_FUNCTIONS)}")
     if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
         raise CommandError(f"--threads: expected an integer from 1 to 1024; got {arguments.threads}")
+    for module in ("mpmath", "scipy", "ml_dtypes"):
+        require(module, "test")
+    from ..measure import accuracy, row_accuracy
+
     if arguments.output is not None:
         check_outputs("--output", [arguments.output], arguments.force or _is_page(arguments.output))
     found = []

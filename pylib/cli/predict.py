@@ -39,15 +39,21 @@ def run(arguments):
     try:
         model = Classifier.load(arguments.model)
         x, y = data.load_inputs(arguments.data, model.network.sizes[0], model.features, model.label)
+    except (OSError, ValueError, TypeError) as error:
+        raise CommandError(in_words(error)) from None
+    header = []
+    try:
         predicted = model.predict(x)
         rows = (predicted if predicted.ndim == 2 else predicted[:, None]).tolist()
-        header = []
+        right = None if y is None or not len(y) else _score(model, x, y)
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{arguments.data}: {error}") from None
+    try:
         if arguments.probabilities:
             rows = [row + shares for row, shares in zip(rows, model.predict_proba(x).tolist(), strict=True)]
             header = [["predicted", *map(str, model.classes.tolist())]]
-        right = None if y is None or not len(y) else _score(model, x, y)
-    except (OSError, ValueError, TypeError) as error:
-        raise CommandError(in_words(error)) from None
+    except (ValueError, TypeError) as error:  # of a network that predicts values
+        raise CommandError(f"{arguments.model}: {error}") from None
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(header + rows)
     if arguments.output is None:

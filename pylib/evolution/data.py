@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .table import DataError, is_missing, read_csv
+from .table import LARGEST, DataError, is_missing, read_csv
 
 __all__ = ["DataError", "DataSet", "load", "load_digits", "load_inputs"]
 
 HELD_OUT = 5  # every fifth row is held out, of each class
 _OF_VALUES = "Values, not classes, are learned by lanewise evolve --objective mse"
-_LARGEST = 1e300  # beyond, differences and means would overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,9 +222,9 @@ def _checked(path, suffixes=(".npz", ".csv")):
 
 
 def _check_finite(path, x):
-    bad = np.flatnonzero(~(np.abs(x) <= _LARGEST).all(axis=1))
+    bad = np.flatnonzero(~(np.abs(x) <= LARGEST).all(axis=1))
     if len(bad):
-        raise DataError(f"{path}: row {bad[0] + 1} holds a NaN, an infinity or a number beyond {_LARGEST:g}")
+        raise DataError(f"{path}: row {bad[0] + 1} holds a NaN, an infinity or a number beyond {LARGEST:g}")
 
 
 def _inputs(path, x):

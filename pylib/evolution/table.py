@@ -7,6 +7,8 @@ import numpy as np
 
 __all__ = ["DataError", "is_missing", "read_csv"]
 
+LARGEST = 1e300  # of inputs; beyond, differences and means would overflow
+
 _MISSING = {"", "?", "NA", "N/A", "n/a", "nan", "NaN", "NAN", "-nan", "null", "NULL", "None", "<NA>", "#N/A"}
 
 
@@ -188,9 +190,11 @@ def _numbers(path, number, fields):
         if is_missing(field):
             raise DataError(f"{path}: line {number} has {field!r} where a number is wanted: a missing value")
         try:
-            float(field)
+            value = float(field)
         except ValueError:
             raise DataError(f"{path}: line {number} has {field!r} where a number is wanted") from None
+        if not abs(value) <= LARGEST:
+            raise DataError(f"{path}: line {number} has {field!r}: a NaN, an infinity or a number beyond {LARGEST:g}")
     return [float(field) for field in fields]
 
 
