@@ -190,3 +190,31 @@ def test_means_and_sums_of_losses(name, dtype, reduction):
                 size = np.asarray(mp.fsum(mpf(float(one)) for one in abs(x)) / divisor, object)
             most = 3 if dtype == "float64" else bound(name, dtype)
             assert errors(np.asarray(found), exact, dtype, size).max() <= most, (kind, n)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("z_loss", [0.01, 2.0, 1e4])
+@pytest.mark.parametrize("smoothing", [0.0, 1.0])
+@mp.workprec(200)
+def test_large_z_losses_keep_what_their_notes_promise(dtype, z_loss, smoothing):
+    rng = np.random.default_rng(3)
+    x, target = np.abs(rng.standard_normal((40, 10)) / 10).astype(dtype), rng.integers(0, 10, 40)
+    options = {"z_loss": z_loss, "label_smoothing": smoothing, "reduction": "none"}
+    losses, slopes, sizes = [], [], []
+    for row, chosen in zip(x, target, strict=True):
+        terms = [mp.exp(mpf(float(each))) for each in row]
+        total = mp.log(mp.fsum(terms))
+        wanted = [mpf(smoothing) / 10 + (1 - mpf(smoothing)) * int(k == chosen) for k in range(10)]
+        losses.append(mp.fsum(share * (total - mpf(float(each))) for share, each in zip(wanted, row, strict=True))
+                      + mpf(z_loss) * total**2)
+        shares = [term / mp.fsum(terms) for term in terms]
+        slopes.append([p * (1 + 2 * mpf(z_loss) * total) - q for p, q in zip(shares, wanted, strict=True)])
+        sizes.append([abs(slope) + 1 for slope in slopes[-1]])
+    loss, grad = lw.cross_entropy_with_grad(x, target, **options)
+    backward = lw.cross_entropy_backward(np.ones(40, dtype), x, target, **options)
+    most = 10 if dtype == "float64" else bound("cross_entropy_backward", dtype)
+    assert errors(loss, np.array(losses), dtype, np.abs(losses)).max() <= most
+    assert errors(grad, np.array(slopes), dtype, np.array(sizes)).max() <= most
+    assert errors(backward, np.array(slopes), dtype, np.array(sizes)).max() <= most
+    for function in (lw.cross_entropy, lw.cross_entropy_with_grad, lw.cross_entropy_backward):
+        assert "In float64 it is 10 with a `z_loss` above 0.001" in function.__doc__

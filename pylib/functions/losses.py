@@ -206,7 +206,8 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
 
     Notes
     -----
-    %(bound)s
+    %(bound)s In float64 it is 10 with a `z_loss` above 0.001: squared,
+    and times a large factor, the logarithm of the sum shows more of what it has lost.
 
     Label smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016. z-loss: Chowdhery et al., "PaLM",
     2022, and the Chameleon team, "Chameleon: Mixed-Modal Early-Fusion Foundation Models", 2024. Weights and means are
@@ -242,7 +243,8 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
 
     Notes
     -----
-    %(bound)s
+    %(bound)s In float64 it is 10 with a `z_loss` above 0.001: squared,
+    and times a large factor, the logarithm of the sum shows more of what it has lost.
     """
     asked, operands = _entropy("cross_entropy_with_grad", logits, target, label_smoothing, z_loss, reduction, weight,
                                ignore_index, axis)
@@ -279,7 +281,8 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
 
     Notes
     -----
-    %(bound)s
+    %(bound)s In float64 it is 10 with a `z_loss` above 0.001: squared,
+    and times a large factor, the logarithm of the sum shows more of what it has lost.
 
     The exponentials are computed again. Where ``y = log_softmax(logits)`` is there already, the targets are classes,
     and neither smoothing nor a z-loss is asked for, ``log_softmax_backward(nll_loss_backward(grad, y, target), y)``,
